@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Starts a container's process under rcrt-monitor, from an OCI runtime-spec
+// configuration and the descriptors the plugins prepared.
+//
+//   auto launcher = Launcher::start(monitor_path);   // early: overlaps with preparing
+//   launcher->commit(std::move(request));            // process exists, namespaces made
+//   ... attach the network to launcher->process().netns ...
+//   launcher->go();                                  // execve done, or an Error
+//   launcher->wait();                                // only when attached
+//
+// rcrt-monitor is the container's parent. When the Launcher is destroyed, or its
+// process killed, before go(), the monitor kills the half-made container and runs
+// the clean-up command; after go() the container lives on.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "core/json.h"
+
+namespace rcrt {
+
+struct LaunchRequest {
+  std::string id;
+  Json spec;         // OCI runtime-spec config; says all of what the container is
+  UniqueFd root;     // detached mount of the root
+  UniqueFd cgroup;   // cgroup v2 directory; may be invalid
+  UniqueFd seccomp;  // file holding a struct sock_filter array; may be invalid
+  std::vector<std::string> seccomp_flags;  // "SECCOMP_FILTER_FLAG_LOG", ...
+
+  // The three standard streams, borrowed; -1 is /dev/null. Ignored when the spec
+  // asks for a terminal: then the pty's master is console() here (attached), or
+  // drained into log_path by the monitor (detached).
+  std::array<int, 3> stdio = {-1, -1, -1};
+  // When set, stdout and stderr are pipes the monitor drains into this file
+  // (created 0600, appended) and, if attached, into stdio[1] and stdio[2] too.
+  std::string log_path;
+  bool attached = true;
+
+  std::string work_dir;   // an existing folder of this container's, in /run; the root is
+                          // attached over it inside the container's own mount namespace
+  std::string exit_path;  // where the exit record goes (see ExitRecord)
+  // Executed by the monitor in its own place when the container is gone, unless the
+  // client said cleaned_up() or the list is empty. argv[0] is an absolute path.
+  std::vector<std::string> cleanup_command;
+  bool init = false;      // run a minimal init as process 1 that reaps and forwards signals
+};
+
+// The container's first process. Known by pidfd, or by pid and start time.
+struct ContainerProcess {
+  pid_t pid = -1;               // in our pid namespace
+  uint64_t start_time = 0;      // field 22 of /proc/<pid>/stat
+  pid_t monitor_pid = -1;
+  uint64_t monitor_start_time = 0;
+  UniqueFd pidfd;
+  UniqueFd netns;               // its network namespace (invalid if the spec makes none)
+};
+
+// How a container ended. The file at exit_path holds it as one JSON object with
+// these members, written to a temporary name and renamed.
+struct ExitRecord {
+  int exit_code = 0;         // "exitCode": as a shell reports it: status, or 128 + signal
+  int signal = 0;            // "signal": 0 when it exited by itself
+  bool oom_killed = false;   // "oomKilled": memory.events of the cgroup says so
+  int64_t finished_at = 0;   // "finishedAt": nanoseconds since the epoch
+};
+
+// Reads the exit record; an Error with code ENOENT when the container has not ended.
+Result<ExitRecord> read_exit_record(const std::string& path);
+
+class Launcher {
+ public:
+  static Result<Launcher> start(const std::string& monitor_path);
+  Launcher(Launcher&&) noexcept;
+  Launcher& operator=(Launcher&&) noexcept;
+  ~Launcher();
+
+  // Turns the configuration into a plan, hands it to the monitor, and returns when the
+  // process exists in its new namespaces. It does not execute anything before go().
+  Result<ContainerProcess*> commit(LaunchRequest request);
+
+  // Lets the process execute its command. The Error of a stage that failed names the
+  // stage and the object; exit_code is 127 when the command does not exist, 126 when it
+  // cannot be executed, 125 otherwise.
+  Result<void> go();
+
+  // The pty's master when the spec asks for a terminal and a client is attached, else -1.
+  // Valid after go(). Borrowed.
+  int console() const;
+
+  // Becomes readable when the container has ended; for a client's poll loop.
+  int exit_event() const;
+  // Blocks until the container has ended.
+  Result<ExitRecord> wait();
+
+  // Tells the monitor that the clean-up has been done here.
+  void cleaned_up();
+
+ private:
+  Launcher();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rcrt

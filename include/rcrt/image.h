@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* rcrt.image/1: brings images into the store and out of it. File `image-<name>.so`.
+ *
+ * The store, under "root" ("/var/lib/rcrt"):
+ *   images/                an OCI image layout (image-spec, image-layout.md); an image's
+ *                          name is its org.opencontainers.image.ref.name annotation
+ *                          in index.json, fully qualified
+ *   layers/<hex>/          a layer unpacked; <hex> is its diff-id without "sha256:"
+ *   layers/l/<7 chars>     a symbolic link to ../<hex>, short enough for 300 layers
+ *                          in one overlayfs option string
+ * Running an image only reads the store and loads no image plugin.
+ */
+#ifndef RCRT_IMAGE_H
+#define RCRT_IMAGE_H
+
+#include <rcrt/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RCRT_IMAGE_V1 "rcrt.image/1"
+
+typedef struct rcrt_image_v1 {
+  size_t size;
+
+  /* Makes a one-layer image from a root file system. Request: { "root", "source":
+   * a tar archive (any compression) or a directory, "name": "busybox:latest",
+   * "config": OCI image-spec "config" object, optional }. Result: { "id": "sha256:<hex>" }.
+   * Killed at any moment, it leaves the store without the image or with the whole
+   * of it. */
+  rcrt_function import;
+
+  /* Writes the image's file system as a plain directory. Request: { "root", "name",
+   * "directory": absolute, must not exist or be empty }. No result. */
+  rcrt_function unpack;
+
+  /* Deletes layers and blobs no image refers to, and what an interrupted import left
+   * behind. Request: { "root", "keep": [ "<hex>" of layers in use ] }.
+   * Result: { "freed": <bytes> }. Idempotent. */
+  rcrt_function prune;
+
+  /* Optional, for plugins that reach registries. */
+  rcrt_function pull;
+  rcrt_function push;
+  rcrt_function load;
+  rcrt_function save;
+} rcrt_image_v1;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

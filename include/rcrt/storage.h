@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* rcrt.storage/1: the root file system of a container. File `storage-<name>.so`.
+ *
+ * A container's storage goes through prepare (at each start), release (after each
+ * stop, data stays) and remove (when the container is removed).
+ *
+ * The request, the same for all three:
+ *   {
+ *     "container":  "<id>",
+ *     "dir":        "/var/lib/rcrt/containers/<id>/storage",
+ *     "layers_dir": "/var/lib/rcrt/layers",
+ *     "layers":     ["l/ab12cd3", "l/..."],
+ *     "source":     "/srv/rootfs",
+ *     "read_only":  false,
+ *     "volatile":   false,
+ *     "options":    { }
+ *   }
+ * dir        absolute; a folder of the plugin's own, made by prepare if it wants
+ *            one (its parent exists, mode 0700), deleted with all in it by remove.
+ * layers     unpacked image layers, uppermost first, relative to layers_dir; absent
+ *            when the root does not come from an image. Never written to.
+ * source     absolute; the directory the user named, absent when there are layers.
+ * read_only  the root is mounted read-only.
+ * volatile   the data need not survive the container: no sync is ever needed.
+ * options    the user's --storage-opt KEY=VALUE pairs, as strings.
+ */
+#ifndef RCRT_STORAGE_H
+#define RCRT_STORAGE_H
+
+#include <rcrt/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RCRT_STORAGE_V1 "rcrt.storage/1"
+
+typedef struct rcrt_storage_v1 {
+  size_t size;
+
+  /* Makes the root and gives it as descriptor "root": a detached mount (fsmount(2)
+   * or open_tree(2) with OPEN_TREE_CLONE), attached nowhere, which the caller can
+   * move_mount(2) to any place. No result. */
+  rcrt_function prepare;
+
+  /* Optional. Undoes prepare; the container's data stays. Idempotent. */
+  rcrt_function release;
+
+  /* Optional. Deletes the container's data ("dir" and all in it). Idempotent.
+   * Called after release. */
+  rcrt_function remove;
+
+  /* Optional. Result: { "size": <bytes written by the container>,
+   * "inodes": <number> }. */
+  rcrt_function usage;
+
+  /* Optional. Result: { "changes": [ { "path": "/etc/x", "kind": "A"|"C"|"D" } ] },
+   * sorted by path: added, changed, deleted relative to the layers. */
+  rcrt_function diff;
+} rcrt_storage_v1;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
