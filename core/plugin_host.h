@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "core/json.h"
+#include "core/plugin_file.h"
 
 namespace rcrt {
 
@@ -50,8 +51,8 @@ class Plugin {
 
   // Calls an interface function. A NULL function is an empty success. `name` is
   // the function's, for messages ("attach"). Anything wrong with the answer (not
-  // JSON, no object, closed descriptor, failure without a word) is an Error that
-  // names the plugin's file.
+  // JSON, no object, closed descriptor, failure without a word, an exception) is an
+  // Error that names the plugin's file. Descriptors received are close-on-exec.
   Result<PluginReply> call(rcrt_function function, const char* name, const Json& request,
                            const std::vector<rcrt_fd>& fds = {}) const;
 
@@ -64,10 +65,10 @@ class Plugin {
 
 // A file that looks like a plugin, loaded or not.
 struct PluginFile {
-  std::string kind;   // "net", "storage", "isolation", "image"
-  std::string name;   // "bridge"
+  std::string kind;  // "net", "storage", "isolation", "image"
+  std::string name;  // "bridge"
   std::string path;
-  std::string problem;  // why it cannot be loaded; empty when it can
+  std::string problem;  // why it would be refused, as far as can be told without loading
 };
 
 class PluginHost {
@@ -78,9 +79,10 @@ class PluginHost {
   PluginHost(std::vector<std::string> folders, LogSink log);
 
   // The plugin `<kind>-<name>.so`, loaded once and kept. Checks names (no '/', no
-  // "..") and, as root, that folder and file belong to root and nobody else can
-  // write them; opens no symbolic link that leads out of the folder.
-  // The interface that belongs to the kind must be there.
+  // "..") and, as root, that folder and file belong to root, that nobody else can
+  // write them and that no symbolic link leads out of the folder.
+  // The interface that belongs to the kind must be there, with the functions that are
+  // not optional. The Error has code ENOENT when no folder has such a plugin.
   Result<const Plugin*> load(const std::string& kind, const std::string& name);
 
   // All plugin files in the folders, sorted by kind and name. Loads none.
@@ -89,6 +91,8 @@ class PluginHost {
  private:
   std::vector<std::string> folders_;
   LogSink log_;
+  // Opened at the first load; stay open, close-on-exec, as long as what was loaded from them.
+  std::vector<PluginFolder> open_;
   std::map<std::string, std::unique_ptr<Plugin>> loaded_;
 };
 
