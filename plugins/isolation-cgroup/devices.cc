@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "devices.h"
+
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "base/fault.h"
+
+namespace rcrt::cgroup {
+namespace {
+
+constexpr uint32_t kAll = BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE;
+static_assert(kAll == 7);
+
+Expected<int64_t> device_number(const sdk::Json& rule, const char* name, const std::string& at) {
+  auto it = rule.find(name);
+  if (it == rule.end() || it->is_null()) return -1;
+  if (!it->is_number_integer() || it->get<int64_t>() < -1 || it->get<int64_t>() > INT32_MAX)
+    return sdk::fail(EINVAL, "bad device rule", at + "." + name, "it must be a device number, or -1 for any");
+  return it->get<int64_t>();
+}
+
+bpf_insn insn(int code, int dst, int src, int offset, int64_t immediate) {
+  bpf_insn made{};
+  made.code = static_cast<uint8_t>(code);
+  made.dst_reg = static_cast<uint8_t>(dst & 15);
+  made.src_reg = static_cast<uint8_t>(src & 15);
+  made.off = static_cast<int16_t>(offset);
+  made.imm = static_cast<int32_t>(immediate);
+  return made;
+}
+
+bpf_insn load(int dst, size_t offset) {
+  return insn(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, static_cast<int>(offset), 0);
+}
+bpf_insn alu(int operation, int dst, int64_t immediate) {
+  return insn(BPF_ALU | operation | BPF_K, dst, 0, 0, immediate);
+}
+bpf_insn copy(int dst, int src) { return insn(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0); }
+bpf_insn jump(int operation, int dst, int64_t immediate) {  // the offset is filled in later
+  return insn(BPF_JMP | operation | BPF_K, dst, 0, 0, immediate);
+}
+void verdict(std::vector<bpf_insn>& program, int value) {
+  program.push_back(insn(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value));
+  program.push_back(insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+}
+
+long bpf(int command, bpf_attr& attr) { return ::syscall(SYS_bpf, command, &attr, sizeof attr); }
+
+uint64_t pointer(const void* p) { return reinterpret_cast<uint64_t>(p); }
+
+// The ids of the device programs attached to the group itself.
+std::vector<uint32_t> attached_programs(int cgroup) {
+  std::vector<uint32_t> ids(64);
+  bpf_attr attr{};
+  attr.query.target_fd = static_cast<uint32_t>(cgroup);
+  attr.query.attach_type = BPF_CGROUP_DEVICE;
+  attr.query.prog_ids = pointer(ids.data());
+  attr.query.prog_cnt = static_cast<uint32_t>(ids.size());
+  if (bpf(BPF_PROG_QUERY, attr) != 0) return {};
+  ids.resize(attr.query.prog_cnt);
+  return ids;
+}
+
+void detach(int cgroup, uint32_t id) {
+  bpf_attr by_id{};
+  by_id.prog_id = id;
+  UniqueFd program(static_cast<int>(bpf(BPF_PROG_GET_FD_BY_ID, by_id)));
+  if (!program) return;  // gone already
+  bpf_attr attr{};
+  attr.target_fd = static_cast<uint32_t>(cgroup);
+  attr.attach_bpf_fd = static_cast<uint32_t>(program.get());
+  attr.attach_type = BPF_CGROUP_DEVICE;
+  (void)bpf(BPF_PROG_DETACH, attr);
+}
+
+}  // namespace
+
+Expected<std::vector<DeviceRule>> parse_device_rules(const sdk::Json& resources) {
+  std::vector<DeviceRule> rules;
+  auto list = resources.find("devices");
+  if (list == resources.end() || list->is_null()) return rules;
+  if (!list->is_array())
+    return sdk::fail(EINVAL, "bad device rules", "resources.devices", "it must be an array");
+  for (size_t i = 0; i < list->size(); ++i) {
+    const sdk::Json& entry = (*list)[i];
+    std::string at = "resources.devices[" + std::to_string(i) + "]";
+    auto bad = [&](const std::string& where, const char* hint) {
+      return sdk::fail(EINVAL, "bad device rule", where, hint);
+    };
+    if (!entry.is_object()) return bad(at, "it must be an object");
+    DeviceRule rule;
+    auto allow = entry.find("allow");
+    if (allow == entry.end() || !allow->is_boolean()) return bad(at + ".allow", "it must be true or false");
+    rule.allow = allow->get<bool>();
+    if (auto type = entry.find("type"); type != entry.end() && !type->is_null()) {
+      const std::string* word = type->get_ptr<const std::string*>();
+      if (!word || (*word != "a" && *word != "b" && *word != "c" && *word != "u" && !word->empty()))
+        return bad(at + ".type", "it must be \"a\", \"b\" or \"c\"");
+      if (!word->empty()) rule.type = (*word)[0] == 'u' ? 'c' : (*word)[0];
+    }
+    RCRT_ASSIGN(rule.major, device_number(entry, "major", at));
+    RCRT_ASSIGN(rule.minor, device_number(entry, "minor", at));
+    if (auto access = entry.find("access"); access != entry.end() && !access->is_null()) {
+      const std::string* letters = access->get_ptr<const std::string*>();
+      if (!letters || letters->find_first_not_of("rwm") != letters->npos)
+        return bad(at + ".access", "it must be made of the letters r, w and m");
+      if (!letters->empty()) {
+        rule.access = 0;
+        for (char c : *letters)
+          rule.access |= c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : BPF_DEVCG_ACC_MKNOD;
+      }
+    }
+    rules.push_back(rule);
+  }
+  return rules;
+}
+
+bool allows_everything(const std::vector<DeviceRule>& rules) {
+  // From the last back to one that lets all through, no rule may deny.
+  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
+    if (!rule->allow) return false;
+    if (rule->type == 'a' && rule->major < 0 && rule->minor < 0 && rule->access == kAll) return true;
+  }
+  return rules.empty();
+}
+
+bool only_default_devices(const std::vector<DeviceRule>& rules) {
+  static constexpr struct {
+    int64_t major, minor;  // character devices
+  } kDefault[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {136, -1}};
+  return std::all_of(rules.begin(), rules.end(), [](const DeviceRule& rule) {
+    if (!rule.allow) return rule.type == 'a' && rule.major < 0 && rule.minor < 0 && rule.access == kAll;
+    if (rule.access == BPF_DEVCG_ACC_MKNOD) return true;
+    return rule.type == 'c' && std::any_of(std::begin(kDefault), std::end(kDefault), [&](const auto& device) {
+             return device.major == rule.major && (device.minor == rule.minor || device.minor < 0);
+           });
+  });
+}
+
+std::vector<bpf_insn> device_program(const std::vector<DeviceRule>& rules) {
+  // r2 type, r3 the accesses still to be decided, r4 major, r5 minor.
+  std::vector<bpf_insn> program = {
+      load(BPF_REG_2, offsetof(bpf_cgroup_dev_ctx, access_type)),
+      copy(BPF_REG_3, BPF_REG_2),
+      alu(BPF_RSH, BPF_REG_3, 16),
+      alu(BPF_AND, BPF_REG_2, 0xffff),
+      load(BPF_REG_4, offsetof(bpf_cgroup_dev_ctx, major)),
+      load(BPF_REG_5, offsetof(bpf_cgroup_dev_ctx, minor)),
+  };
+  // Last rule first: a later rule overrides an earlier one.
+  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
+    std::vector<size_t> to_next;
+    auto unless = [&](bpf_insn test) {
+      to_next.push_back(program.size());
+      program.push_back(test);
+    };
+    if (rule->type != 'a')
+      unless(jump(BPF_JNE, BPF_REG_2, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR));
+    if (rule->major >= 0) unless(jump(BPF_JNE, BPF_REG_4, rule->major));
+    if (rule->minor >= 0) unless(jump(BPF_JNE, BPF_REG_5, rule->minor));
+    // The kernel refuses a program with code nothing leads to: stop after a rule that
+    // decides everything.
+    bool decides_all = to_next.empty() && rule->access == kAll;
+    if (rule->allow) {
+      if (decides_all) {
+        verdict(program, 1);
+        return program;
+      }
+      program.push_back(alu(BPF_AND, BPF_REG_3, kAll & ~rule->access));
+      unless(jump(BPF_JNE, BPF_REG_3, 0));
+      verdict(program, 1);
+    } else {
+      if (rule->access != kAll) {
+        program.push_back(copy(BPF_REG_0, BPF_REG_3));
+        program.push_back(alu(BPF_AND, BPF_REG_0, rule->access));
+        unless(jump(BPF_JEQ, BPF_REG_0, 0));
+      }
+      verdict(program, 0);
+      if (decides_all) return program;
+    }
+    for (size_t at : to_next) program[at].off = static_cast<int16_t>(program.size() - at - 1);
+  }
+  verdict(program, 0);
+  return program;
+}
+
+Status attach_device_program(int cgroup, const std::vector<bpf_insn>& program) {
+  static const char kHint[] = "a kernel with CONFIG_CGROUP_BPF and the capability CAP_SYS_ADMIN are needed";
+  bpf_attr attr{};
+  attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  attr.insns = pointer(program.data());
+  attr.insn_cnt = static_cast<uint32_t>(program.size());
+  attr.license = pointer("MIT");
+  fault_point("cgroup: load device program");
+  UniqueFd loaded(static_cast<int>(bpf(BPF_PROG_LOAD, attr)));
+  if (!loaded) return sdk::fail_errno("cannot load the device access program", {}, kHint);
+
+  auto before = attached_programs(cgroup);
+  bpf_attr place{};
+  place.target_fd = static_cast<uint32_t>(cgroup);
+  place.attach_bpf_fd = static_cast<uint32_t>(loaded.get());
+  place.attach_type = BPF_CGROUP_DEVICE;
+  place.attach_flags = BPF_F_ALLOW_MULTI;  // groups the container makes may add their own
+  fault_point("cgroup: attach device program");
+  if (bpf(BPF_PROG_ATTACH, place) != 0)
+    return sdk::fail_errno("cannot attach the device access program to the cgroup", {}, kHint);
+  fault_point("cgroup: device program attached");
+  for (uint32_t id : before) detach(cgroup, id);
+  return {};
+}
+
+}  // namespace rcrt::cgroup

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+// isolation-cgroup: limits and device access through cgroup v2.
+//
+// A container without limits costs one or two mkdir(2) and always runs, also where
+// there is no cgroup v2 or it cannot be written. Limits are created and configured by
+// libcgroup (see library.h for when it is loaded); what it cannot say (several devices
+// in one file, files of the group itself, eBPF) is written on the directory's fd.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <rcrt/plugin.hpp>
+
+#include "base/fault.h"
+#include "base/result.h"
+#include "control.h"
+#include "devices.h"
+#include "hierarchy.h"
+#include "library.h"
+#include "resources.h"
+#include "tree.h"
+
+namespace rcrt::cgroup {
+namespace {
+
+using sdk::Call;
+using sdk::Json;
+
+const Json& resources_of(const Call& call) {
+  static const Json nothing = Json::object();
+  auto it = call.request().find("resources");
+  return it == call.request().end() || it->is_null() ? nothing : *it;
+}
+
+Status write_setting(int dir, const Setting& setting) {
+  bool other = !setting.other_file.empty() && !exists(dir, setting.file.c_str());
+  const std::string& file = other ? setting.other_file : setting.file;
+  auto written = write_file(dir, file.c_str(), other ? setting.other_value : setting.value);
+  if (written) return {};
+  if (written.error().code == ENOENT && setting.optional) return {};
+  return sdk::fail(
+      written.error().code, "cannot apply limit", setting.member,
+      written.error().code == ENOENT
+          ? "this kernel has no " + file
+          : "the kernel refuses \"" + (other ? setting.other_value : setting.value) + "\" in " + file);
+}
+
+// One plain value for each file goes through libcgroup, the rest on the fd.
+Status apply(const std::string& name, int parent, const Settings& settings, UniqueFd& group) {
+  std::vector<const Setting*> plain, special;
+  for (const auto& setting : settings.list) {
+    bool again = false;
+    for (const Setting* seen : plain) again = again || seen->file == setting.file;
+    bool simple = !again && !setting.optional && setting.other_file.empty() && setting.controller != "cgroup";
+    (simple ? plain : special).push_back(&setting);
+  }
+  const std::string leaf = name.substr(name.rfind('/') + 1);
+  fault_point("cgroup: create group");
+  auto created = libcgroup_create(name, settings.controllers(), plain);
+  fault_point("cgroup: group created");
+  auto opened = open_directory(parent, leaf.c_str());
+  if (!created) {
+    // libcgroup does not say which value was refused: ask the kernel again, one by one.
+    if (opened)
+      for (const Setting* setting : plain) RCRT_TRY(write_setting(opened->get(), *setting));
+    return created;
+  }
+  if (!opened)
+    return sdk::fail(opened.error().code, "libcgroup made cgroup \"" + name + "\" in another hierarchy than",
+                     "cgroup2", "unmount the second cgroup v2 mount");
+  group = std::move(*opened);
+  for (const Setting* setting : special) {
+    fault_point("cgroup: write setting");
+    RCRT_TRY(write_setting(group.get(), *setting));
+  }
+  return {};
+}
+
+std::string group_name(const std::vector<std::string>& path) {
+  std::string name;
+  for (const auto& part : path) name += (name.empty() ? "" : "/") + part;
+  return name;
+}
+
+// A container that asks for nothing runs without a group when none can be made.
+Status run_without(Call& call, const std::vector<DeviceRule>& rules, const sdk::Failure& why) {
+  if (!rules.empty() && !only_default_devices(rules))
+    return sdk::fail(why.code, "cannot enforce device rules: " + why.what, why.object,
+                     "mount cgroup v2 writable (mount -t cgroup2 none /sys/fs/cgroup), or drop --device");
+  std::string line = why.what + (why.object.empty() ? "" : " \"" + why.object + "\"") +
+                     ": the container runs without a cgroup";
+  if (rules.empty())
+    call.debug(line);
+  else
+    call.warn(line + ", and its device access is not confined, ignoring");
+  return {};
+}
+
+Status make_devices(Call& call, int group, const std::vector<DeviceRule>& rules) {
+  if (rules.empty() || allows_everything(rules)) return {};
+  auto attached = attach_device_program(group, device_program(rules));
+  if (attached || !only_default_devices(rules)) return attached;
+  call.warn(attached.error().what + ": " + std::strerror(attached.error().code) +
+            ": the container's device access is not confined, ignoring");
+  return {};
+}
+
+Expected<UniqueFd> make_plain_group(const Hierarchy& hierarchy, const std::vector<std::string>& path) {
+  // Another container's release may remove the parent between two steps: try again.
+  for (int attempt = 0;; ++attempt) {
+    auto parent = make_parents(hierarchy, path, {});
+    int code = 0;
+    if (parent) {
+      fault_point("cgroup: make group");
+      if (::mkdirat(parent->get(), path.back().c_str(), 0755) == 0 || errno == EEXIST) {
+        fault_point("cgroup: group made");
+        auto group = open_directory(parent->get(), path.back().c_str());
+        if (group || attempt >= 10) return group;
+      }
+      code = errno;
+    } else {
+      code = parent.error().code;
+    }
+    if ((code != ENOENT && code != ENODEV) || attempt >= 10)
+      return sdk::fail(code, "cannot create cgroup", hierarchy.path + "/" + group_name(path));
+  }
+}
+
+Status prepare(Call& call) {
+  RCRT_ASSIGN(auto path, split_path(call.text("cgroup_path")));
+  RCRT_ASSIGN(Settings settings, convert(resources_of(call), false));
+  RCRT_ASSIGN(auto rules, parse_device_rules(resources_of(call)));
+  for (const auto& line : settings.ignored) call.warn(line + ", ignoring");
+
+  auto hierarchy = find_hierarchy();
+  if (!hierarchy) {
+    sdk::Failure none{ENOENT, "no cgroup v2 hierarchy is mounted", "", ""};
+    if (settings.list.empty()) return run_without(call, rules, none);
+    auto controllers = settings.controllers();
+    if (!controllers.empty())
+      return std::unexpected(missing_controller(*controllers.begin(), "/sys/fs/cgroup"));
+    return sdk::fail(ENOENT, none.what, {}, "mount one: mount -t cgroup2 none /sys/fs/cgroup");
+  }
+
+  UniqueFd group;
+  if (settings.controllers().empty()) {
+    auto made = make_plain_group(*hierarchy, path);
+    if (!made && settings.list.empty()) return run_without(call, rules, made.error());
+    if (!made) return std::unexpected(made.error());
+    group = std::move(*made);
+    Status done = {};
+    for (const auto& setting : settings.list)
+      if (done) done = write_setting(group.get(), setting);
+    if (done) done = make_devices(call, group.get(), rules);
+    if (!done) {
+      (void)remove_group(*hierarchy, path);
+      return done;
+    }
+  } else {
+    TreeLock lock(*hierarchy);
+    Status done = {};
+    if (auto parent = make_parents(*hierarchy, path, settings.controllers()); !parent)
+      done = std::unexpected(parent.error());
+    else
+      done = apply(group_name(path), parent->get(), settings, group);
+    if (done) done = make_devices(call, group.get(), rules);
+    if (!done) {
+      (void)remove_group(*hierarchy, path);
+      return done;
+    }
+  }
+  call.give_fd("cgroup", group.release());
+  return {};
+}
+
+Status release(Call& call) {
+  RCRT_ASSIGN(auto path, split_path(call.text("cgroup_path")));
+  auto hierarchy = find_hierarchy();
+  if (!hierarchy) return {};
+  TreeLock lock(*hierarchy);
+  auto removed = remove_group(*hierarchy, path);
+  // Where nothing can be written, nothing was made.
+  if (!removed && removed.error().code == EROFS) return {};
+  return removed;
+}
+
+// The group of a running container; ENOENT with words a person understands.
+Expected<UniqueFd> group_of(Call& call) {
+  RCRT_ASSIGN(auto path, split_path(call.text("cgroup_path")));
+  auto hierarchy = find_hierarchy();
+  if (!hierarchy)
+    return sdk::fail(ENOENT, "container has no cgroup", call.text("container"), "cgroup v2 is not mounted");
+  auto group = open_group(*hierarchy, path);
+  if (!group && group.error().code == ENOENT)
+    return sdk::fail(ENOENT, "container has no cgroup", call.text("container"),
+                     "it does not run, or runs without one");
+  return group;
+}
+
+Status update(Call& call) {
+  RCRT_ASSIGN(auto path, split_path(call.text("cgroup_path")));
+  RCRT_ASSIGN(Settings settings, convert(resources_of(call), true));
+  RCRT_ASSIGN(auto rules, parse_device_rules(resources_of(call)));
+  for (const auto& line : settings.ignored) call.warn(line + ", ignoring");
+  RCRT_ASSIGN(UniqueFd group, group_of(call));
+  auto hierarchy = find_hierarchy();
+  if (hierarchy && !settings.controllers().empty()) {
+    TreeLock lock(*hierarchy);
+    RCRT_ASSIGN(UniqueFd parent, make_parents(*hierarchy, path, settings.controllers()));
+  }
+  for (const auto& setting : settings.list) {
+    fault_point("cgroup: write setting");
+    RCRT_TRY(write_setting(group.get(), setting));
+  }
+  if (!rules.empty() && !allows_everything(rules))
+    RCRT_TRY(attach_device_program(group.get(), device_program(rules)));
+  return {};
+}
+
+Status stats(Call& call) {
+  RCRT_ASSIGN(UniqueFd group, group_of(call));
+  call.result(group_stats(group.get()));
+  return {};
+}
+
+Status freeze(Call& call) {
+  RCRT_ASSIGN(UniqueFd group, group_of(call));
+  return freeze_group(group.get(), call.flag("frozen"));
+}
+
+Status kill(Call& call) {
+  auto group = group_of(call);
+  if (!group) return group.error().code == ENOENT ? Status{} : std::unexpected(group.error());
+  return kill_group(group->get());
+}
+
+Status doctor(Call& call) {
+  Json findings = Json::array();
+  auto add = [&](bool ok, std::string what, std::string cure = {}) {
+    findings.push_back({{"ok", ok}, {"what", std::move(what)}, {"cure", std::move(cure)}});
+  };
+  auto hierarchy = find_hierarchy();
+  if (!hierarchy) {
+    add(false, "no cgroup v2 hierarchy is mounted: containers run without limits and device rules",
+        "mount -t cgroup2 none /sys/fs/cgroup");
+  } else {
+    add(true, "cgroup v2 at " + hierarchy->path);
+    if (::faccessat(hierarchy->root.get(), "cgroup.subtree_control", W_OK, 0) != 0)
+      add(false, "cgroup v2 at " + hierarchy->path + " cannot be written: " + std::strerror(errno),
+          "run as root, with the hierarchy mounted read-write");
+    auto offered = read_file(hierarchy->root.get(), "cgroup.controllers");
+    auto have = word_set(offered ? *offered : "");
+    for (const char* controller : {"cpu", "cpuset", "io", "memory", "pids", "hugetlb", "rdma"}) {
+      if (have.contains(controller)) {
+        add(true, std::string("cgroup controller ") + controller);
+      } else {
+        auto missing = missing_controller(controller, hierarchy->path);
+        add(false, std::string("cgroup controller ") + controller + " cannot be used", missing.hint);
+      }
+    }
+  }
+  call.result({{"findings", findings}});
+  return {};
+}
+
+constexpr rcrt_isolation_v1 kIsolation = {
+    .size = sizeof(rcrt_isolation_v1),
+    .prepare = RCRT_FUNCTION(prepare),
+    .release = RCRT_FUNCTION(release),
+    .update = RCRT_FUNCTION(update),
+    .stats = RCRT_FUNCTION(stats),
+    .freeze = RCRT_FUNCTION(freeze),
+    .kill = RCRT_FUNCTION(kill),
+    .doctor = RCRT_FUNCTION(doctor),
+};
+
+}  // namespace
+}  // namespace rcrt::cgroup
+
+RCRT_PLUGIN("isolation-cgroup", "0.1.0", "limits and device access through cgroup v2", "MIT",
+            {RCRT_ISOLATION_V1, &rcrt::cgroup::kIsolation});
