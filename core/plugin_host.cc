@@ -129,11 +129,10 @@ Result<void> Plugin::Impl::read_entry() {
 }
 
 Result<void> Plugin::Impl::init() {
-  if (!entry.init) return {};
   static const rcrt_host host = {sizeof host, RCRT_ABI_MAJOR, RCRT_ABI_MINOR, RCRT_VERSION};
   int code = 0;
   std::string text;
-  if (!contained(&text, [&] { code = entry.init(&host); }))
+  if (entry.init && !contained(&text, [&] { code = entry.init(&host); }))
     return refused(path, "init let an exception escape: " + text);
   if (code > 0) return refused(path, "init returned " + std::to_string(code));
   if (code < 0) return std::unexpected(Error{"plugin cannot start", path, -code, {}, "init failed", 125});
@@ -259,8 +258,7 @@ Result<const Plugin*> PluginHost::load(const std::string& kind, const std::strin
 }
 
 std::vector<PluginFile> PluginHost::list() const {
-  std::vector<PluginFile> files;
-  std::map<std::string, std::string> seen;  // file name -> path
+  std::map<std::pair<std::string, std::string>, std::vector<PluginFile>> found;  // by kind and name
   for (const std::string& path : folders_) {
     auto folder = open_plugin_folder(path);
     if (!folder) continue;
@@ -272,18 +270,18 @@ std::vector<PluginFile> PluginHost::list() const {
       PluginFile file;
       if (!split_plugin_file_name(entry->d_name, &file.kind, &file.name)) continue;
       file.path = path + "/" + entry->d_name;
-      auto [first, added] = seen.emplace(entry->d_name, file.path);
-      if (!added)
-        file.problem = "hidden by " + first->second;
+      auto& same = found[{file.kind, file.name}];
+      if (!same.empty())
+        file.problem = "hidden by " + same.front().path;
       else if (auto checked = check_plugin_file(*folder, entry->d_name); !checked)
         file.problem = checked.error().message();
-      files.push_back(std::move(file));
+      same.push_back(std::move(file));
     }
     closedir(dir);
   }
-  std::stable_sort(files.begin(), files.end(), [](const PluginFile& a, const PluginFile& b) {
-    return std::tie(a.kind, a.name) < std::tie(b.kind, b.name);
-  });
+  std::vector<PluginFile> files;
+  for (auto& [key, same] : found)
+    for (PluginFile& file : same) files.push_back(std::move(file));
   return files;
 }
 
