@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+#include "core/launcher.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/fault.h"
+#include "core/launcher_request.h"
+#include "core/launcher_spawn.h"
+#include "launch/protocol.h"
+
+namespace rcrt {
+namespace {
+
+using launch::Kind;
+using launch::Stage;
+
+constexpr unsigned long kPidfdGetNetNamespace = _IO(0xFF, 4);  // since Linux 6.11
+
+union Message {
+  Kind kind;
+  launch::StartedMessage started;
+  launch::ExitedMessage exited;
+  launch::FailedMessage failed;
+};
+
+// One message; its descriptor, if any, goes to `fd`. False at the end of the stream.
+Result<bool> receive(int socket, Message& message, UniqueFd& fd, int flags = 0) {
+  iovec piece = {&message, sizeof message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr header = {};
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  ssize_t got;
+  do got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return errno_error("cannot hear from rcrt-monitor");
+  if (cmsghdr* attached = CMSG_FIRSTHDR(&header); attached != nullptr && attached->cmsg_type == SCM_RIGHTS) {
+    int received;
+    memcpy(&received, CMSG_DATA(attached), sizeof received);
+    fd.reset(received);
+  }
+  return got > 0;
+}
+
+bool send_simple(int socket, Kind kind) {
+  launch::SimpleMessage message = {kind};
+  return send(socket, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
+}
+
+Result<void> send_fds(int socket, const launch::CommitMessage& message, const int* fds, size_t count) {
+  iovec piece = {const_cast<launch::CommitMessage*>(&message), sizeof message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * launch::kFdsPerMessage)] = {};
+  msghdr header = {};
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
+  memcpy(CMSG_DATA(rights), fds, sizeof(int) * count);
+  if (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) return errno_error("cannot hand the plan to rcrt-monitor");
+  return {};
+}
+
+Result<void> send_plan(int socket, const PreparedLaunch& prepared) {
+  UniqueFd memory(memfd_create("rcrt-plan", MFD_CLOEXEC));
+  if (!memory) return errno_error("cannot make memory for the plan");
+  auto& plan = prepared.plan;
+  if (write(memory.get(), plan.data(), plan.size()) != static_cast<ssize_t>(plan.size()))
+    return errno_error("cannot write the plan");
+  std::vector<int> fds = {memory.get()};
+  fds.insert(fds.end(), prepared.fds.begin(), prepared.fds.end());
+  for (size_t at = 0; at < fds.size(); at += launch::kFdsPerMessage) {
+    size_t count = std::min<size_t>(fds.size() - at, launch::kFdsPerMessage);
+    launch::CommitMessage message = {at == 0 ? Kind::kCommit : Kind::kMoreFds, static_cast<uint32_t>(count),
+                                     static_cast<uint32_t>(fds.size()), static_cast<uint32_t>(plan.size())};
+    RCRT_TRY(send_fds(socket, message, fds.data() + at, count));
+  }
+  return {};
+}
+
+// The plan names what is in the container relative to its root.
+bool names_path(Stage stage) {
+  switch (stage) {
+    case Stage::kMountTarget:
+    case Stage::kMount:
+    case Stage::kCopyUp:
+    case Stage::kDevice:
+    case Stage::kDeviceLink:
+    case Stage::kMask:
+    case Stage::kReadonlyPath:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Error to_error(const launch::FailedMessage& message) {
+  Error error;
+  error.what = launch::stage_text(message.stage);
+  error.object.assign(message.object, strnlen(message.object, sizeof message.object));
+  if (names_path(message.stage)) error.object = "/" + error.object;
+  error.code = message.error;
+  error.cause.assign(message.detail, strnlen(message.detail, sizeof message.detail));
+  error.exit_code = message.exit_code;
+  return error;
+}
+
+// Field 22 of /proc/<pid>/stat; 0 when the process is gone.
+uint64_t start_time_of(pid_t pid) {
+  UniqueFd file(open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return 0;
+  char text[1024];
+  ssize_t size = read(file.get(), text, sizeof text - 1);
+  if (size <= 0) return 0;
+  text[size] = '\0';
+  const char* at = strrchr(text, ')');  // the name may hold anything
+  for (int field = 2; at != nullptr && field < 22; ++field) at = strchr(at + 1, ' ');
+  return at == nullptr ? 0 : strtoull(at, nullptr, 10);
+}
+
+bool has_ended(int pidfd) {
+  pollfd ready = {pidfd, POLLIN, 0};
+  return poll(&ready, 1, 0) != 0;
+}
+
+// An invalid descriptor when the process has ended meanwhile: go() will say why.
+UniqueFd network_of(pid_t pid, int pidfd) {
+  UniqueFd fd(ioctl(pidfd, kPidfdGetNetNamespace, 0));
+  if (fd) return fd;
+  fd.reset(open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd && has_ended(pidfd)) fd.reset();
+  return fd;
+}
+
+}  // namespace
+
+struct Launcher::Impl {
+  UniqueFd control;  // to the monitor
+  UniqueFd sync;     // to the child, until it has executed
+  UniqueFd console;
+  ContainerProcess process;
+  std::optional<ExitRecord> exit;
+};
+
+Launcher::Launcher() : impl_(std::make_unique<Impl>()) {}
+Launcher::Launcher(Launcher&&) noexcept = default;
+Launcher& Launcher::operator=(Launcher&&) noexcept = default;
+
+Launcher::~Launcher() {
+  if (!impl_) return;
+  impl_->sync.reset();
+  impl_->control.reset();
+  // Reap the monitor if it has ended already; else it lives on without us.
+  if (impl_->process.monitor_pid > 0) waitpid(impl_->process.monitor_pid, nullptr, WNOHANG);
+}
+
+Result<Launcher> Launcher::start(const std::string& monitor_path) {
+  RCRT_ASSIGN(SpawnedMonitor monitor, spawn_monitor(monitor_path));
+  Launcher launcher;
+  launcher.impl_->control = std::move(monitor.control);
+  launcher.impl_->process.monitor_pid = monitor.pid;
+  return launcher;
+}
+
+Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
+  Impl& impl = *impl_;
+  RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request)));
+  fault_point("launcher.commit.before");
+  RCRT_TRY(send_plan(impl.control.get(), prepared));
+  fault_point("launcher.commit.sent");
+  impl.sync = std::move(prepared.sync);
+  const bool new_network = prepared.new_network;
+  impl.process.monitor_start_time = start_time_of(impl.process.monitor_pid);
+  prepared = {};  // our copies of the descriptors
+
+  Message message = {};
+  RCRT_ASSIGN(bool more, receive(impl.control.get(), message, impl.process.pidfd));
+  if (!more) return error("rcrt-monitor ended before the container was made");
+  if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+  if (message.kind != Kind::kStarted || !impl.process.pidfd)
+    return error("rcrt-monitor answered with something unknown", {}, "reinstall rcrt");
+  fault_point("launcher.commit.after");
+  impl.process.pid = message.started.pid;
+  impl.process.start_time = start_time_of(impl.process.pid);
+  if (new_network) impl.process.netns = network_of(impl.process.pid, impl.process.pidfd.get());
+  // When the set-up has failed already, its own error says more than any later one.
+  UniqueFd fd;
+  if (auto early = receive(impl.sync.get(), message, fd, MSG_DONTWAIT); early && *early) {
+    if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+    if (message.kind == Kind::kConsole) impl.console = std::move(fd);
+  }
+  if (new_network && !impl.process.netns)
+    return error("cannot open the container's network namespace", {}, {}, ESRCH);
+  return &impl.process;
+}
+
+Result<void> Launcher::go() {
+  Impl& impl = *impl_;
+  fault_point("launcher.go.before");
+  // The child first: if we die in between, the monitor takes the container down.
+  const bool alive = send_simple(impl.sync.get(), Kind::kGo);  // a child that failed has left its error
+  fault_point("launcher.go.child");
+  send_simple(impl.control.get(), Kind::kGo);
+  fault_point("launcher.go.monitor");
+  for (;;) {
+    Message message = {};
+    UniqueFd fd;
+    auto more = receive(impl.sync.get(), message, fd);
+    // Not alive, or a reset instead of an end: the child never read our go.
+    if (!more || (!*more && !alive))
+      return error("the container's process was killed before it could execute its command");
+    if (!*more) break;
+    if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+    if (message.kind == Kind::kConsole) impl.console = std::move(fd);
+  }
+  impl.sync.reset();
+  fault_point("launcher.go.after");
+  return {};
+}
+
+int Launcher::console() const { return impl_->console.get(); }
+int Launcher::exit_event() const { return impl_->control.get(); }
+
+Result<ExitRecord> Launcher::wait() {
+  Impl& impl = *impl_;
+  while (!impl.exit) {
+    Message message = {};
+    UniqueFd fd;
+    RCRT_ASSIGN(bool more, receive(impl.control.get(), message, fd));
+    if (!more) return error("rcrt-monitor is gone; the container's exit status is lost");
+    if (message.kind != Kind::kExited) continue;
+    impl.exit = ExitRecord{message.exited.exit_code, message.exited.signal, message.exited.oom_killed != 0,
+                           message.exited.finished_at};
+  }
+  fault_point("launcher.wait.after");
+  return *impl.exit;
+}
+
+void Launcher::cleaned_up() {
+  fault_point("launcher.cleaned_up.before");
+  send_simple(impl_->control.get(), Kind::kCleanedUp);
+  fault_point("launcher.cleaned_up.after");
+}
+
+Result<ExitRecord> read_exit_record(const std::string& path) {
+  UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return errno_error("cannot open the exit record", path);
+  char text[512];
+  ssize_t size = read(file.get(), text, sizeof text);
+  if (size < 0) return errno_error("cannot read the exit record", path);
+  Json json = Json::parse(text, text + size, nullptr, false);
+  ExitRecord record;
+  try {
+    record.exit_code = json.at("exitCode").get<int>();
+    record.signal = json.at("signal").get<int>();
+    record.oom_killed = json.at("oomKilled").get<bool>();
+    record.finished_at = json.at("finishedAt").get<int64_t>();
+  } catch (const Json::exception&) {
+    return error("the exit record is not readable", path);
+  }
+  return record;
+}
+
+}  // namespace rcrt

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// A LaunchRequest made ready to send: everything opened, the plan written.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "core/launcher.h"
+
+namespace rcrt {
+
+struct PreparedLaunch {
+  std::string plan;
+  std::vector<UniqueFd> owned;
+  std::vector<int> fds;  // in the plan's order
+  UniqueFd sync;         // our end of the socket to the child
+  bool new_network = false;
+};
+
+Result<PreparedLaunch> prepare_launch(LaunchRequest request);
+
+}  // namespace rcrt

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// An OCI runtime-spec configuration, checked and made ready: a PlanDraft still names what
+// must be opened (bind sources, namespaces); write_plan() turns it, with the opened
+// descriptors' places, into the flat block of launch/plan.h.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "core/json.h"
+
+namespace rcrt {
+
+struct PlanDraft {
+  struct Mount {
+    std::string where;   // "mounts[3]", for errors
+    std::string target;  // relative to the root, clean
+    std::string type;    // empty: a bind of `source`
+    std::string source;
+    std::vector<std::pair<std::string, std::optional<std::string>>> options;
+    bool recursive = false;   // rbind
+    bool copy_up = false;
+    bool no_symlinks = false;
+    uint64_t set = 0, clear = 0;                      // MOUNT_ATTR_*
+    uint64_t recursive_set = 0, recursive_clear = 0;  // rro, rnosuid, ...
+    uint64_t propagation = 0;                         // MS_*
+    bool propagation_recursive = false;
+    bool bind() const { return type.empty(); }
+  };
+  struct Namespace {
+    std::string where;
+    uint32_t type = 0;  // CLONE_NEW*
+    std::string path;   // empty: a new one
+  };
+  struct Device {
+    std::string path;  // relative to the root
+    uint32_t mode = 0, major = 0, minor = 0, uid = 0, gid = 0;
+  };
+  struct Rlimit {
+    uint32_t resource = 0;
+    uint64_t soft = 0, hard = 0;
+  };
+  struct Scheduler {
+    uint32_t policy = 0;
+    uint64_t flags = 0;
+    int32_t nice = 0;
+    uint32_t priority = 0;
+    uint64_t runtime = 0, deadline = 0, period = 0;
+  };
+
+  // process
+  std::vector<std::string> args, env;
+  std::string cwd;
+  uint32_t uid = 0, gid = 0;
+  std::vector<uint32_t> groups;
+  std::optional<uint32_t> umask;
+  bool terminal = false;
+  std::optional<std::pair<uint16_t, uint16_t>> console_size;  // rows, columns
+  bool no_new_privileges = false;
+  uint64_t bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+  std::vector<Rlimit> rlimits;
+  std::optional<int> oom_score;
+  std::optional<int> io_priority;
+  std::optional<Scheduler> scheduler;
+  std::string apparmor, selinux;
+
+  // root, mounts, names
+  bool readonly_root = false;
+  std::vector<Mount> mounts;
+  std::optional<std::string> hostname, domainname;
+
+  // linux
+  std::vector<Namespace> namespaces;
+  std::string uid_map, gid_map;  // as /proc/<pid>/uid_map wants them
+  std::string time_offsets;      // as timens_offsets wants them
+  std::vector<Device> devices;
+  std::vector<std::pair<std::string, std::string>> links;    // path, target
+  std::vector<std::pair<std::string, std::string>> sysctls;  // path below /proc/sys, value
+  std::vector<std::string> masked, readonly;
+  uint32_t root_propagation = 0;  // MS_*
+  std::optional<uint32_t> personality;
+  bool setup_dev = true;
+
+  bool has(uint32_t type) const;      // the container does not share the caller's
+  bool is_new(uint32_t type) const;   // a new one is made
+};
+
+// Checks `spec` and everything in it that the launcher carries out. Unprivileged, touches nothing.
+Result<PlanDraft> build_plan(const Json& spec);
+
+// SECCOMP_FILTER_FLAG_* of the names in linux.seccomp.flags.
+Result<uint32_t> seccomp_flags(const std::vector<std::string>& names);
+
+// The places of descriptors in the message that carries the plan, and what the launcher adds.
+struct PlanExtras {
+  std::string id;
+  std::string exit_path;
+  std::vector<std::string> cleanup;
+  std::string seccomp;  // struct sock_filter array
+  uint32_t seccomp_flags = 0;
+  bool attached = true;
+  bool init = false;
+  int fd_count = 0;
+  int root_fd = -1, cgroup_fd = -1, log_fd = -1, sync_fd = -1;
+  int relay_out_fd = -1, relay_err_fd = -1, client_out_fd = -1, client_err_fd = -1;
+  std::array<int, 3> stdio = {-1, -1, -1};
+  std::vector<int> mount_fds;      // one a mount, -1 for new file systems
+  std::vector<bool> file_targets;  // one a mount
+  std::vector<int> namespace_fds;  // one a namespace, -1 for new ones
+};
+std::string write_plan(const PlanDraft& draft, const PlanExtras& extras);
+
+}  // namespace rcrt

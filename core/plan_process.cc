@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/plan_parts.h"
+
+namespace rcrt::plan_parts {
+namespace {
+
+using plan_json::bad;
+using plan_json::Node;
+
+constexpr const char* kCapabilities[] = {
+    "CAP_CHOWN",           "CAP_DAC_OVERRIDE",   "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
+    "CAP_FSETID",          "CAP_KILL",           "CAP_SETGID",          "CAP_SETUID",
+    "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",       "CAP_NET_RAW",        "CAP_IPC_LOCK",        "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",      "CAP_SYS_CHROOT",      "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",      "CAP_SYS_BOOT",        "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",    "CAP_SYS_TIME",       "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",
+    "CAP_LEASE",           "CAP_AUDIT_WRITE",    "CAP_AUDIT_CONTROL",   "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",      "CAP_SYSLOG",          "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",   "CAP_AUDIT_READ",     "CAP_PERFMON",         "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE"};
+
+const std::map<std::string, uint32_t> kRlimits = {
+    {"RLIMIT_CPU", RLIMIT_CPU},         {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+    {"RLIMIT_DATA", RLIMIT_DATA},       {"RLIMIT_STACK", RLIMIT_STACK},
+    {"RLIMIT_CORE", RLIMIT_CORE},       {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},     {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_AS", RLIMIT_AS},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},     {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_NICE", RLIMIT_NICE},
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
+
+uint64_t read_capabilities(Node set) {
+  uint64_t mask = 0;
+  for (auto& item : set.items()) {
+    std::string name = item.text();
+    auto found = std::find(std::begin(kCapabilities), std::end(kCapabilities), name);
+    if (found == std::end(kCapabilities)) bad(item.path(), name, "use a name of capabilities(7), as CAP_CHOWN");
+    mask |= 1ULL << (found - std::begin(kCapabilities));
+  }
+  return mask;
+}
+
+void read_user(Node user, PlanDraft& draft) {
+  if (!user.present()) return;
+  if (user["uid"].present()) draft.uid = user["uid"].id();
+  if (user["gid"].present()) draft.gid = user["gid"].id();
+  for (auto& group : user["additionalGids"].items()) draft.groups.push_back(group.id());
+  if (draft.groups.size() > 65536) bad(user["additionalGids"].path(), "", "the kernel takes 65536 groups at most");
+  if (user["umask"].present()) draft.umask = static_cast<uint32_t>(user["umask"].integer(0, 0777));
+}
+
+void read_rlimits(Node rlimits, PlanDraft& draft) {
+  for (auto& item : rlimits.items()) {
+    std::string name = item["type"].text();
+    auto found = kRlimits.find(name);
+    if (found == kRlimits.end()) bad(item["type"].path(), name, "use a name of getrlimit(2), as RLIMIT_NOFILE");
+    PlanDraft::Rlimit limit{found->second, item["soft"].natural(), item["hard"].natural()};
+    if (limit.soft > limit.hard) bad(item["soft"].path(), std::to_string(limit.soft), "it is above the hard limit");
+    for (auto& other : draft.rlimits)
+      if (other.resource == limit.resource) bad(item["type"].path(), name, "it is given twice");
+    draft.rlimits.push_back(limit);
+  }
+}
+
+void read_scheduler(Node node, PlanDraft& draft) {
+  if (!node.present()) return;
+  static const std::map<std::string, uint32_t> kPolicies = {
+      {"SCHED_OTHER", SCHED_NORMAL}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
+      {"SCHED_BATCH", SCHED_BATCH},  {"SCHED_IDLE", SCHED_IDLE}, {"SCHED_DEADLINE", SCHED_DEADLINE},
+      {"SCHED_ISO", 4}};
+  static const std::map<std::string, uint64_t> kFlags = {
+      {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},    {"SCHED_FLAG_DL_OVERRUN", 0x04},
+      {"SCHED_FLAG_KEEP_POLICY", 0x08},   {"SCHED_FLAG_KEEP_PARAMS", 0x10}, {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+      {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
+  PlanDraft::Scheduler scheduler;
+  std::string policy = node["policy"].text();
+  auto found = kPolicies.find(policy);
+  if (found == kPolicies.end())
+    bad(node["policy"].path(), policy,
+        "use SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_ISO, SCHED_IDLE or SCHED_DEADLINE");
+  scheduler.policy = found->second;
+  if (node["nice"].present()) scheduler.nice = static_cast<int32_t>(node["nice"].integer(-20, 19));
+  if (node["priority"].present()) scheduler.priority = static_cast<uint32_t>(node["priority"].integer(0, 99));
+  for (auto& flag : node["flags"].items()) {
+    auto known = kFlags.find(flag.text());
+    if (known == kFlags.end()) bad(flag.path(), flag.text(), "use a flag of sched_setattr(2), as SCHED_FLAG_RECLAIM");
+    scheduler.flags |= known->second;
+  }
+  if (node["runtime"].present()) scheduler.runtime = node["runtime"].natural();
+  if (node["deadline"].present()) scheduler.deadline = node["deadline"].natural();
+  if (node["period"].present()) scheduler.period = node["period"].natural();
+  draft.scheduler = scheduler;
+}
+
+void read_io_priority(Node node, PlanDraft& draft) {
+  if (!node.present()) return;
+  static const std::map<std::string, int> kClasses = {
+      {"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}};
+  std::string name = node["class"].text();
+  auto found = kClasses.find(name);
+  if (found == kClasses.end())
+    bad(node["class"].path(), name, "use IOPRIO_CLASS_RT, IOPRIO_CLASS_BE or IOPRIO_CLASS_IDLE");
+  int priority = node["priority"].present() ? static_cast<int>(node["priority"].integer(0, 7)) : 0;
+  draft.io_priority = found->second << 13 | priority;
+}
+
+}  // namespace
+
+void read_process(Node process, PlanDraft& draft) {
+  if (!process.present()) bad("process", "", "it is required");
+  draft.args = process["args"].texts();
+  if (draft.args.empty()) bad("process.args", "", "it needs the command to run");
+  if (draft.args[0].empty()) bad("process.args[0]", "", "it is the command and must not be empty");
+  for (auto& item : process["env"].items()) {
+    std::string variable = item.text();
+    if (variable.find('=') == std::string::npos || variable[0] == '=')
+      bad(item.path(), variable, "it must have the form NAME=value");
+    draft.env.push_back(std::move(variable));
+  }
+  draft.cwd = process["cwd"].text();
+  if (draft.cwd.empty() || draft.cwd[0] != '/') bad("process.cwd", draft.cwd, "it must be an absolute path");
+  if (draft.cwd.size() >= 4096) bad("process.cwd", draft.cwd, "a path has at most 4095 bytes");
+  read_user(process["user"], draft);
+  draft.terminal = process["terminal"].flag();
+  if (Node size = process["consoleSize"]; size.present())
+    draft.console_size = {static_cast<uint16_t>(size["height"].integer(0, 65535)),
+                          static_cast<uint16_t>(size["width"].integer(0, 65535))};
+  draft.no_new_privileges = process["noNewPrivileges"].flag();
+  Node capabilities = process["capabilities"];
+  draft.bounding = read_capabilities(capabilities["bounding"]);
+  draft.effective = read_capabilities(capabilities["effective"]);
+  draft.permitted = read_capabilities(capabilities["permitted"]);
+  draft.inheritable = read_capabilities(capabilities["inheritable"]);
+  draft.ambient = read_capabilities(capabilities["ambient"]);
+  read_rlimits(process["rlimits"], draft);
+  if (process["oomScoreAdj"].present())
+    draft.oom_score = static_cast<int>(process["oomScoreAdj"].integer(-1000, 1000));
+  read_io_priority(process["ioPriority"], draft);
+  read_scheduler(process["scheduler"], draft);
+  std::string profile = process["apparmorProfile"].text_or("");
+  if (!profile.empty()) draft.apparmor = "exec " + profile;
+  draft.selinux = process["selinuxLabel"].text_or("");
+}
+
+}  // namespace rcrt::plan_parts

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "launch/child.h"
+
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+namespace rcrt::launch {
+namespace {
+
+void copy_text(char* to, size_t room, const char* from) {
+  if (from == nullptr) from = "";
+  size_t length = 0;
+  for (; length + 1 < room && from[length] != '\0'; ++length) to[length] = from[length];
+  to[length] = '\0';
+}
+
+// Returns when the client says go. A client that is gone ends the process.
+void wait_for_go(const Child& child) {
+  SimpleMessage message = {};
+  long got;
+  do got = sys::read(child.sync, &message, sizeof message);
+  while (got == -EINTR);
+  if (got != sizeof message || message.kind != Kind::kGo) sys::exit(125);
+}
+
+void reset_signals() {
+  // The monitor ignores these; whatever its caller ignored was reset when it began.
+  static constexpr int kIgnored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
+  sys::KernelSigaction action = {};
+  for (int signal : kIgnored) sys::sigaction(signal, &action);
+  sys::sigprocmask(SIG_SETMASK, 0);
+}
+
+// The monitor's session keyring must not be the container's.
+void join_session_keyring(const Child& child) {
+  char name[80] = "rcrt-";
+  copy_text(name + 5, sizeof name - 5, child.string(child.plan->id));
+  // Not fatal: no keyrings in this kernel, or the quota is used up.
+  sys::call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, sys::arg(name));
+}
+
+// Of all that was inherited only 0, 1, 2 and the socket to the client remain.
+void drop_descriptors(Child& child) {
+  if (child.sync != 3) {
+    if (int error = sys::dup3(child.sync, 3, O_CLOEXEC); error < 0) fail(child, Stage::kStdio, error);
+    child.sync = 3;
+  }
+  if (int error = sys::close_range(4, ~0U, 0); error < 0) fail(child, Stage::kStdio, error);
+  child.root = child.monitor = child.proc = -1;
+}
+
+}  // namespace
+
+void fail(const Child& child, Stage stage, long error, const char* object, const char* detail,
+          int exit_code) {
+  FailedMessage message = {};
+  message.kind = Kind::kFailed;
+  message.stage = stage;
+  message.error = error < 0 ? static_cast<int>(-error) : static_cast<int>(error);
+  message.exit_code = exit_code;
+  copy_text(message.object, sizeof message.object, object);
+  copy_text(message.detail, sizeof message.detail, detail);
+  // write, not sendmsg: the one call every seccomp filter allows.
+  sys::write(child.sync, &message, sizeof message);
+  sys::exit(exit_code);
+}
+
+void run_child(Child& child) {
+  const bool own_mounts = child.has(plan::Plan::kNewMountNs);
+  const bool privileged_seccomp = !child.has(plan::Plan::kNoNewPrivileges);
+  int slave = -1;
+
+  reset_signals();
+  sys::setsid();
+  wait_for_id_maps(child);
+  join_namespaces(child);
+  unshare_placed(child);
+  join_session_keyring(child);
+  sys::umask(0);
+
+  if (own_mounts) {
+    attach_root(child);
+    make_mounts(child);
+    if (child.has(plan::Plan::kSetupDev)) make_devices(child);
+    if (child.has(plan::Plan::kTerminal)) make_console(child, &slave);
+  }
+  set_names(child);
+  set_sysctls(child);
+  set_security_label(child);
+  if (own_mounts) {
+    mask_paths(child);
+    protect_paths(child);
+    make_root_readonly(child);
+    pivot(child);
+  } else if (child.has(plan::Plan::kTerminal)) {
+    make_console(child, &slave);
+  }
+  set_streams(child, slave);
+  drop_descriptors(child);
+
+  set_limits(child);
+  enter_working_directory(child, false);
+  if (child.has(plan::Plan::kNoNewPrivileges)) {
+    if (int error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); error < 0) fail(child, Stage::kNoNewPrivileges, error);
+  }
+  // Without no_new_privs a filter needs CAP_SYS_ADMIN, which become() may drop; with it,
+  // the filter is best loaded last.
+  if (privileged_seccomp) {
+    wait_for_go(child);
+    load_seccomp(child);
+    become(child);
+    enter_working_directory(child, true);
+  } else {
+    become(child);
+    enter_working_directory(child, true);
+    wait_for_go(child);
+    load_seccomp(child);
+  }
+  if (child.has(plan::Plan::kInit)) fork_below_init(child);
+  execute(child);
+}
+
+}  // namespace rcrt::launch

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The container's first process, from clone to exec. It carries out a plan: no
+// allocation, no locks, no libc. Each step ends the process with fail() when it
+// cannot do its work.
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "launch/plan.h"
+#include "launch/protocol.h"
+#include "launch/sys.h"
+
+namespace rcrt::launch {
+
+struct Child {
+  plan::Plan* plan;
+  const int* fds;      // the descriptors that travelled with the plan
+  int sync = -1;       // socket to the client: errors out, go in
+  int monitor = -1;    // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
+  int root = -1;       // the container's root; before the pivot everything goes through it
+  int proc = -1;       // a procfs whose type was checked
+
+  const char* string(plan::Str at) const { return plan::string(plan, at); }
+  template <typename T>
+  const T* table(plan::Table at) const {
+    return plan::table<T>(plan, at);
+  }
+  bool has(plan::Plan::Flag flag) const { return (plan->flags & flag) != 0; }
+  int fd(int index) const { return index < 0 ? -1 : fds[index]; }
+};
+
+// Reports the error (a negative errno, as sys:: returns it) and exits.
+[[noreturn]] void fail(const Child& child, Stage stage, long error, const char* object = nullptr,
+                       const char* detail = nullptr, int exit_code = 125);
+
+// The whole of it, in order.
+[[noreturn]] void run_child(Child& child);
+
+// namespaces.cc
+void join_namespaces(const Child& child);  // those given by path
+void wait_for_id_maps(const Child& child);
+void unshare_placed(const Child& child);  // cgroup namespace, inside the cgroup
+
+// root.cc
+void attach_root(Child& child);
+void pivot(const Child& child);
+void make_root_readonly(const Child& child);
+
+// mounts.cc
+void make_mounts(Child& child);
+
+// copy_up.cc: copies the tree `from` into `to`; a negative errno on failure.
+long copy_up(int from, int to);
+
+// dev.cc
+void make_devices(const Child& child);
+// The attached clone of the host's /dev/null or another device; fails unless it is one.
+int clone_host_device(const char* path, unsigned major, unsigned minor);
+
+// console.cc
+void make_console(const Child& child, int* slave);
+
+// masks.cc
+void mask_paths(const Child& child);
+void protect_paths(const Child& child);
+
+// sysctl.cc
+void set_sysctls(Child& child);
+void set_names(const Child& child);
+
+// process.cc
+void set_streams(const Child& child, int slave);
+void set_limits(const Child& child);
+void enter_working_directory(const Child& child, bool again);
+void set_security_label(Child& child);
+
+// identity.cc
+void become(const Child& child);
+void load_seccomp(const Child& child);
+
+// init.cc
+void fork_below_init(const Child& child);
+
+// exec.cc
+[[noreturn]] void execute(const Child& child);
+
+}  // namespace rcrt::launch

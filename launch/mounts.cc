@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+
+#include "launch/child.h"
+#include "launch/resolve.h"
+
+namespace rcrt::launch {
+namespace {
+
+bool same(const char* left, const char* right) {
+  size_t size = strlen(left);
+  return size == strlen(right) && memcmp(left, right, size) == 0;
+}
+
+// What the file system itself says about a refused option: "e tmpfs: Bad value for 'size'".
+struct KernelWords {
+  char text[256] = {};
+  explicit KernelWords(int fs) {
+    long got = sys::read(fs, text, sizeof text - 1);
+    if (got < 0) got = 0;
+    while (got > 0 && text[got - 1] == '\n') --got;
+    text[got] = '\0';
+  }
+  const char* words() const { return text[0] != '\0' && text[1] == ' ' ? text + 2 : text; }
+};
+
+bool has_option(const Child& child, const plan::Mount& mount, const char* key) {
+  auto* options = child.table<plan::Option>(mount.options);
+  for (uint32_t i = 0; i < mount.options.count; ++i)
+    if (same(child.string(options[i].key), key)) return true;
+  return false;
+}
+
+// sysfs cannot be mounted in a user namespace that does not own its network namespace, nor
+// cgroup2 in one without a cgroup namespace: then, as runc does, the machine's is bound.
+int bind_instead(const plan::Mount& mount, const char* type) {
+  const char* path = same(type, "sysfs") ? "/sys" : same(type, "cgroup2") ? "/sys/fs/cgroup" : nullptr;
+  if (path == nullptr) return -EPERM;
+  int fd = sys::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  if (fd < 0) return fd;
+  mount_attr attributes = {};
+  attributes.attr_set = mount.attributes & ~MOUNT_ATTR__ATIME;
+  int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes);
+  if (error < 0) {
+    sys::close(fd);
+    return error;
+  }
+  return fd;
+}
+
+int make_filesystem(const Child& child, const plan::Mount& mount, const char* mode) {
+  const char* type = child.string(mount.type);
+  const char* target = child.string(mount.target);
+  int fs = sys::fsopen(type, FSOPEN_CLOEXEC);
+  if (fs < 0) {
+    int bound = fs == -EPERM ? bind_instead(mount, type) : fs;
+    if (bound >= 0) return bound;
+    fail(child, Stage::kMount, fs, target, fs == -ENODEV ? "this kernel does not know the file system" : nullptr);
+  }
+  long error = 0;
+  if (const char* source = child.string(mount.source); source != nullptr)
+    error = sys::fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0);
+  auto* options = child.table<plan::Option>(mount.options);
+  for (uint32_t i = 0; error >= 0 && i < mount.options.count; ++i) {
+    const char* key = child.string(options[i].key);
+    const char* value = child.string(options[i].value);
+    error = sys::fsconfig(fs, value != nullptr ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0);
+  }
+  if (error >= 0 && mode != nullptr) error = sys::fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode, 0);
+  if (error >= 0) error = sys::fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
+  int made = -1;
+  if (error >= 0) {
+    uint64_t attributes = mount.attributes;
+    if (mount.flags & plan::Mount::kTmpCopyUp) attributes &= ~static_cast<uint64_t>(MOUNT_ATTR_RDONLY);
+    made = sys::fsmount(fs, FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes));
+    error = made;
+  }
+  if (error == -EPERM) {
+    made = bind_instead(mount, type);
+    if (made >= 0) error = 0;
+  }
+  if (error < 0) fail(child, Stage::kMount, error, target, KernelWords(fs).words());
+  sys::close(fs);
+  return made;
+}
+
+void set_attributes(const Child& child, int fd, const plan::Mount& mount) {
+  const char* target = child.string(mount.target);
+  if (mount.recursive_set != 0 || mount.recursive_clear != 0) {
+    mount_attr attributes = {};
+    attributes.attr_set = mount.recursive_set;
+    attributes.attr_clr = mount.recursive_clear;
+    int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes);
+    if (error < 0) fail(child, Stage::kMount, error, target);
+  }
+  if (mount.propagation != 0) {
+    mount_attr attributes = {};
+    attributes.propagation = mount.propagation;
+    int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH | (mount.propagation_recursive ? AT_RECURSIVE : 0),
+                                   &attributes);
+    if (error < 0) fail(child, Stage::kMount, error, target);
+  }
+}
+
+void make_mount(Child& child, const plan::Mount& mount) {
+  const char* target = child.string(mount.target);
+  const uint64_t resolve = mount.flags & plan::Mount::kNoSymlinks ? RESOLVE_NO_SYMLINKS : 0;
+  bool existed = false;
+  int at = open_or_create(child.root, target, mount.flags & plan::Mount::kFileTarget, resolve, &existed);
+  if (at < 0)
+    fail(child, Stage::kMountTarget, at, target,
+         at == -ELOOP && resolve != 0 ? "it must be a folder, not a symbolic link" : nullptr);
+
+  int fd = child.fd(mount.fd);
+  if (fd < 0) {
+    char mode[8];
+    bool keep_mode = existed && same(child.string(mount.type), "tmpfs") && !has_option(child, mount, "mode");
+    if (keep_mode) {
+      // As runc does: a tmpfs over a folder keeps the folder's mode.
+      struct statx status;
+      if (int error = sys::statx(at, "", AT_EMPTY_PATH, STATX_MODE, &status); error < 0)
+        fail(child, Stage::kMountTarget, error, target);
+      for (int digit = 0; digit < 5; ++digit)
+        mode[digit] = static_cast<char>('0' + ((status.stx_mode & 07777) >> (3 * (4 - digit)) & 7));
+      mode[5] = '\0';
+    }
+    fd = make_filesystem(child, mount, keep_mode ? mode : nullptr);
+    if (existed && (mount.flags & plan::Mount::kTmpCopyUp)) {
+      if (long error = copy_up(at, fd); error < 0) fail(child, Stage::kCopyUp, error, target);
+    }
+    if ((mount.flags & plan::Mount::kTmpCopyUp) && (mount.attributes & MOUNT_ATTR_RDONLY)) {
+      mount_attr attributes = {};
+      attributes.attr_set = MOUNT_ATTR_RDONLY;
+      int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH, &attributes);
+      if (error < 0) fail(child, Stage::kMount, error, target);
+    }
+    set_attributes(child, fd, mount);
+  }
+  int error = sys::move_mount(fd, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+  if (error < 0) fail(child, Stage::kMount, error, target);
+  sys::close(at);
+  if ((mount.flags & plan::Mount::kIsProc) && child.proc < 0) {
+    child.proc = fd;
+  } else if (mount.fd < 0) {
+    sys::close(fd);
+  }
+}
+
+}  // namespace
+
+void make_mounts(Child& child) {
+  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
+  for (uint32_t i = 0; i < child.plan->mounts.count; ++i) make_mount(child, mounts[i]);
+}
+
+}  // namespace rcrt::launch

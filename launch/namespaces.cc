@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include <linux/sched.h>
+
+#include "launch/child.h"
+
+namespace rcrt::launch {
+namespace {
+
+const char* name_of(unsigned type) {
+  switch (type) {
+    case CLONE_NEWUSER: return "user";
+    case CLONE_NEWNS: return "mount";
+    case CLONE_NEWNET: return "network";
+    case CLONE_NEWIPC: return "ipc";
+    case CLONE_NEWUTS: return "uts";
+    case CLONE_NEWCGROUP: return "cgroup";
+    case CLONE_NEWTIME: return "time";
+    default: return "pid";
+  }
+}
+
+void become_root(const Child& child) {
+  // The groups first: afterwards the right to set them may be gone. A mapping without
+  // setgroups leaves the caller's groups, which are unmapped inside.
+  if (long error = sys::call(SYS_setgroups, 0, 0); error < 0 && error != -EPERM)
+    fail(child, Stage::kBecomeRoot, error, "setgroups");
+  if (long error = sys::call(SYS_setresgid, 0, 0, 0); error < 0)
+    fail(child, Stage::kBecomeRoot, error, "setresgid", "group 0 must be mapped");
+  if (long error = sys::call(SYS_setresuid, 0, 0, 0); error < 0)
+    fail(child, Stage::kBecomeRoot, error, "setresuid", "user 0 must be mapped");
+}
+
+}  // namespace
+
+void wait_for_id_maps(const Child& child) {
+  if ((child.plan->clone_flags & CLONE_NEWUSER) == 0) return;
+  SimpleMessage message = {};
+  long got;
+  do got = sys::read(child.monitor, &message, sizeof message);
+  while (got == -EINTR);
+  if (got != sizeof message) sys::exit(125);  // the monitor has reported why
+  become_root(child);
+}
+
+// The monitor has joined a pid namespace for us: only children of the caller enter it.
+void join_namespaces(const Child& child) {
+  auto* join = child.table<plan::JoinNamespace>(child.plan->join);
+  for (uint32_t i = 0; i < child.plan->join.count; ++i) {
+    if (join[i].type == CLONE_NEWPID) continue;
+    if (int error = sys::setns(child.fd(join[i].fd), join[i].type); error < 0)
+      fail(child, Stage::kJoinNamespace, error, name_of(join[i].type));
+    if (join[i].type == CLONE_NEWUSER) become_root(child);
+  }
+}
+
+void unshare_placed(const Child& child) {
+  if (child.plan->unshare_flags == 0) return;
+  if (int error = sys::unshare(child.plan->unshare_flags); error < 0)
+    fail(child, Stage::kUnshare, error);
+}
+
+}  // namespace rcrt::launch

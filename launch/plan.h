@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// The plan: everything a container's first process has to do, flattened into one
+// position-independent block. Written by core/plan_builder, carried in a memfd, read
+// by rcrt-monitor and the child without allocating.
+//
+// A Str is the offset of a NUL-terminated string, a Table the offset and count of an
+// array, both from the start of the block; offset 0 means absent. An `fd` is an index
+// into the descriptors that travel with the plan, -1 for none.
+#pragma once
+
+#include <stdint.h>
+
+namespace rcrt::plan {
+
+constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
+constexpr uint32_t kVersion = 1;
+constexpr int kMaxFds = 1024;  // descriptors that may travel with one plan
+
+using Str = uint32_t;
+struct Table {
+  uint32_t offset;
+  uint32_t count;
+};
+
+struct Option {
+  Str key;
+  Str value;  // 0: the option is a flag
+};
+
+struct Mount {
+  enum Flag : uint32_t {
+    kNoSymlinks = 1,  // no component of the target may be a symbolic link (/proc, /sys)
+    kTmpCopyUp = 2,   // fill the new tmpfs with what the target held
+    kFileTarget = 4,  // a missing target is created as a file
+    kIsProc = 8,
+  };
+  uint32_t flags;
+  int32_t fd;    // a detached mount to attach, or -1: make `type`
+  Str target;    // relative to the root, without "..", "." or a leading slash
+  Str type;
+  Str source;
+  Table options;  // of Option
+  uint64_t attributes;   // MOUNT_ATTR_* of a new file system
+  uint64_t propagation;  // MS_SHARED, ... or 0
+  uint64_t recursive_set, recursive_clear;  // MOUNT_ATTR_* put on the whole tree when attached
+  uint32_t propagation_recursive;
+  uint32_t reserved;
+};
+
+struct Device {
+  Str path;  // relative to the root
+  uint32_t mode;  // S_IFCHR|0666
+  uint32_t major, minor;
+  uint32_t uid, gid;
+};
+
+struct Link {
+  Str path;  // relative to the root
+  Str target;
+};
+
+struct Sysctl {
+  Str path;  // relative to /proc/sys
+  Str value;
+};
+
+struct Rlimit {
+  uint64_t resource, soft, hard;
+};
+
+struct JoinNamespace {
+  int32_t fd;
+  uint32_t type;  // CLONE_NEW*
+};
+
+struct Plan {
+  uint32_t magic, version, size, fd_count;
+
+  enum Flag : uint64_t {
+    kNewMountNs = 1 << 0,
+    kReadonlyRoot = 1 << 1,
+    kNoNewPrivileges = 1 << 2,
+    kTerminal = 1 << 3,
+    kAttached = 1 << 4,
+    kInit = 1 << 5,
+    kSetUmask = 1 << 6,
+    kConsoleSize = 1 << 7,
+    kSeccomp = 1 << 8,
+    kCapabilities = 1 << 9,
+    kOomScore = 1 << 10,
+    kIoPriority = 1 << 11,
+    kScheduler = 1 << 12,
+    kPersonality = 1 << 13,
+    kSetupDev = 1 << 14,
+    kUserNamespace = 1 << 15,  // new or joined
+    kRelayOutput = 1 << 16,
+  };
+  uint64_t flags;
+
+  // For the monitor.
+  Str exit_path, exit_temporary;
+  Str id;
+  Table cleanup;                   // of Str
+  uint64_t clone_flags;            // new namespaces for clone3
+  uint64_t unshare_flags;          // made by the child itself, after it is placed
+  int32_t relay_out_fd, relay_err_fd;  // read ends of the pipes that are stdout and stderr
+  int32_t cgroup_fd, log_fd;
+  int32_t client_out_fd, client_err_fd;  // where relayed output goes too
+  Str uid_map, gid_map, time_offsets;
+  int32_t oom_score;
+  int32_t sync_fd;                 // the child's socket to the client
+
+  // The root.
+  int32_t root_fd;
+  uint32_t root_propagation;       // MS_SLAVE | MS_REC, ...
+  Table join;                      // of JoinNamespace
+  Table mounts;                    // of Mount
+  Table devices;                   // of Device
+  Table links;                     // of Link
+  Table masked, readonly;          // of Str, relative to the root
+  Table sysctls;                   // of Sysctl
+  Str hostname, domainname;
+  Str cwd;                         // absolute
+  Str cwd_in_root;                 // the same, relative to the root
+
+  // The process.
+  int32_t stdio[3];
+  uint16_t console_rows, console_columns;
+  uint32_t reserved;
+  Table args, env;                 // of Str
+  uint32_t argv, envp;             // room for args.count + 1, env.count + 1 pointers
+  Str search_path;                 // PATH of env
+  uint32_t uid, gid, umask;
+  Table groups;                    // of uint32_t
+  uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
+  Table rlimits;                   // of Rlimit
+  Table seccomp;                   // of struct sock_filter
+  uint32_t seccomp_flags;
+  uint32_t personality;
+  int32_t io_priority;
+  Str apparmor, selinux;           // what to write into attr/exec
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } scheduler;                     // the kernel's struct sched_attr, version 0
+};
+
+inline const char* string(const Plan* plan, Str at) {
+  return at == 0 ? nullptr : reinterpret_cast<const char*>(plan) + at;
+}
+template <typename T>
+const T* table(const Plan* plan, Table table) {
+  return reinterpret_cast<const T*>(reinterpret_cast<const char*>(plan) + table.offset);
+}
+
+}  // namespace rcrt::plan

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+
+#include "launch/child.h"
+#include "launch/resolve.h"
+
+namespace rcrt::launch {
+namespace {
+constexpr int kDetach = 2;             // MNT_DETACH
+constexpr uint64_t kRecursive = 16384; // MS_REC
+constexpr uint64_t kUnbindable = 1 << 17;
+constexpr uint64_t kShared = 1 << 20;
+}  // namespace
+
+// The root is stacked on "/". Our own "/" stays the old one until the pivot, and needs no
+// path that an unprivileged root of a user namespace could not walk.
+void attach_root(Child& child) {
+  uint64_t propagation = child.plan->root_propagation & ~kRecursive;
+  // A shared root must not share back what is mounted below: the old tree is a slave then.
+  mount_attr attributes = {};
+  attributes.propagation = propagation == kShared || propagation == kUnbindable ? 1 << 19 : propagation;
+  if (int error = sys::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes); error < 0)
+    fail(child, Stage::kPropagation, error, "/");
+
+  child.root = child.fd(child.plan->root_fd);
+  attributes.propagation = 1 << 18;  // MS_PRIVATE: a clone of a shared mount is its peer
+  if (int error = sys::mount_setattr(child.root, "", AT_EMPTY_PATH, &attributes); error < 0)
+    fail(child, Stage::kPropagation, error, "root");
+  if (int error = sys::move_mount(child.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH); error < 0)
+    fail(child, Stage::kAttachRoot, error);
+  if (propagation == kShared || propagation == kUnbindable) {
+    attributes.propagation = propagation;
+    if (int error = sys::mount_setattr(child.root, "", AT_EMPTY_PATH, &attributes); error < 0)
+      fail(child, Stage::kPropagation, error, "root");
+  }
+}
+
+void make_root_readonly(const Child& child) {
+  const char* cwd = child.string(child.plan->cwd_in_root);
+  if (cwd != nullptr && cwd[0] != '\0') {
+    // As runc does: a working directory that is not there is made.
+    int fd = open_or_create(child.root, cwd, false, 0);
+    if (fd >= 0) sys::close(fd);
+  }
+  if (!child.has(plan::Plan::kReadonlyRoot)) return;
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (int error = sys::mount_setattr(child.root, "", AT_EMPTY_PATH, &attributes); error < 0)
+    fail(child, Stage::kReadonlyRoot, error);
+}
+
+void pivot(const Child& child) {
+  if (int error = sys::fchdir(child.root); error < 0) fail(child, Stage::kPivot, error);
+  if (int error = sys::pivot_root(".", "."); error < 0)
+    fail(child, Stage::kPivot, error, nullptr,
+         error == -EINVAL ? "the machine's own root may be an initramfs" : nullptr);
+  // The old root is now stacked on the new one; "." is the old root.
+  if (int error = sys::umount2(".", kDetach); error < 0) fail(child, Stage::kPivot, error, "old root");
+  if (int error = sys::chdir("/"); error < 0) fail(child, Stage::kPivot, error);
+}
+
+}  // namespace rcrt::launch

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "monitor/monitor.h"
+
+#include <sys/mman.h>
+
+namespace rcrt::monitor {
+
+void report_failure(Monitor& monitor, Stage stage, long error, const char* object) {
+  launch::FailedMessage message = {};
+  message.kind = Kind::kFailed;
+  message.stage = stage;
+  message.error = static_cast<int>(-error);
+  message.exit_code = 125;
+  for (size_t i = 0; object != nullptr && object[i] != '\0' && i + 1 < sizeof message.object; ++i)
+    message.object[i] = object[i];
+  if (monitor.client >= 0) launch::send_message(monitor.client, &message, sizeof message);
+}
+
+bool receive_plan(Monitor& monitor) {
+  launch::CommitMessage message = {};
+  uint32_t total = 1;
+  while (static_cast<uint32_t>(monitor.fd_count) < total) {
+    int count = 0;
+    int fds[launch::kFdsPerMessage];
+    long got = launch::receive_message(monitor.client, &message, sizeof message, fds, launch::kFdsPerMessage, &count);
+    if (got == 0) return false;
+    if (got != sizeof message || (message.kind != Kind::kCommit && message.kind != Kind::kMoreFds) ||
+        message.fds != static_cast<uint32_t>(count) || count == 0 || message.total > plan::kMaxFds + 1 ||
+        monitor.fd_count + count > plan::kMaxFds + 1) {
+      report_failure(monitor, Stage::kReceivePlan, got < 0 ? got : -EPROTO);
+      return false;
+    }
+    total = message.total;
+    for (int i = 0; i < count; ++i) monitor.fds[monitor.fd_count++] = fds[i];
+  }
+  long mapped = sys::call(SYS_mmap, 0, message.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, monitor.fds[0], 0);
+  if (mapped < 0 && mapped > -4096) {
+    report_failure(monitor, Stage::kMapPlan, mapped);
+    return false;
+  }
+  auto* plan = reinterpret_cast<plan::Plan*>(mapped);
+  if (plan->magic != plan::kMagic || plan->version != plan::kVersion || plan->size != message.size ||
+      plan->fd_count + 1 != total) {
+    report_failure(monitor, Stage::kMapPlan, -EPROTO, "rcrt and rcrt-monitor are of different versions");
+    return false;
+  }
+  monitor.plan = plan;
+  return true;
+}
+
+}  // namespace rcrt::monitor

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include <linux/sched.h>
+#include <signal.h>
+
+#include "launch/child.h"
+#include "monitor/fault.h"
+#include "monitor/monitor.h"
+
+namespace rcrt::monitor {
+namespace {
+
+char* append(char* out, const char* text) {
+  while (*text != '\0') *out++ = *text++;
+  *out = '\0';
+  return out;
+}
+
+char* append_number(char* out, long number) {
+  char digits[24];
+  int count = 0;
+  bool negative = number < 0;
+  unsigned long left = negative ? -static_cast<unsigned long>(number) : static_cast<unsigned long>(number);
+  do digits[count++] = static_cast<char>('0' + left % 10);
+  while ((left /= 10) > 0);
+  if (negative) *out++ = '-';
+  while (count > 0) *out++ = digits[--count];
+  *out = '\0';
+  return out;
+}
+
+// Writes `text` to /proc/<pid>/<file>. The monitor is the parent and has not reaped: the pid is its child's.
+long write_proc(int pid, const char* file, const char* text) {
+  char path[64];
+  char* out = append(path, "/proc/");
+  out = append_number(out, pid);
+  *out++ = '/';
+  append(out, file);
+  int fd = sys::openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return fd;
+  long written = sys::write(fd, text, strlen(text));
+  sys::close(fd);
+  return written;
+}
+
+// A time namespace's offsets can be set only before a process enters it, and only its
+// children enter the one we unshare. pid namespaces are joined by children, too.
+bool enter_for_children(Monitor& monitor, int* own_time, int* own_pid) {
+  const char* offsets = monitor.string(monitor.plan->time_offsets);
+  if (offsets != nullptr) {
+    *own_time = sys::openat(AT_FDCWD, "/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
+    long error = *own_time < 0 ? *own_time : sys::unshare(CLONE_NEWTIME);
+    if (error >= 0 && offsets[0] != '\0') error = write_proc(sys::getpid(), "timens_offsets", offsets);
+    if (error < 0) {
+      report_failure(monitor, Stage::kTimeNamespace, error, offsets);
+      return false;
+    }
+  }
+  auto* join = plan::table<plan::JoinNamespace>(monitor.plan, monitor.plan->join);
+  for (uint32_t i = 0; i < monitor.plan->join.count; ++i) {
+    if (join[i].type != CLONE_NEWPID) continue;
+    *own_pid = sys::openat(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    long error = *own_pid < 0 ? *own_pid : sys::setns(monitor.fd(join[i].fd), CLONE_NEWPID);
+    if (error < 0) {
+      report_failure(monitor, Stage::kJoinNamespace, error, "pid");
+      return false;
+    }
+  }
+  return true;
+}
+
+// What the clean-up command needs back. A failure here cannot happen to one who was there.
+void leave_again(int own_time, int own_pid) {
+  if (own_time >= 0) {
+    sys::setns(own_time, CLONE_NEWTIME);
+    sys::close(own_time);
+  }
+  if (own_pid >= 0) {
+    sys::setns(own_pid, CLONE_NEWPID);
+    sys::close(own_pid);
+  }
+}
+
+bool map_ids(Monitor& monitor) {
+  const plan::Plan& plan = *monitor.plan;
+  if ((plan.clone_flags & CLONE_NEWUSER) == 0) return true;
+  const char* failed = "gid_map";
+  long error = 0;
+  if (plan.gid_map != 0) error = write_proc(monitor.pid, "gid_map", monitor.string(plan.gid_map));
+  if (error >= 0 && plan.uid_map != 0) {
+    failed = "uid_map";
+    error = write_proc(monitor.pid, "uid_map", monitor.string(plan.uid_map));
+  }
+  launch::SimpleMessage mapped = {Kind::kGo};
+  if (error >= 0) error = launch::send_message(monitor.child, &mapped, sizeof mapped);
+  if (error >= 0) return true;
+  report_failure(monitor, Stage::kIdMap, error, failed);
+  return false;
+}
+
+bool set_oom_score(Monitor& monitor) {
+  if ((monitor.plan->flags & plan::Plan::kOomScore) == 0) return true;
+  char text[24];
+  append_number(text, monitor.plan->oom_score);
+  long error = write_proc(monitor.pid, "oom_score_adj", text);
+  if (error >= 0) return true;
+  report_failure(monitor, Stage::kOomScore, error, text);
+  return false;
+}
+
+// Only what relays and reports need stays open here; mounts and pipes must not be pinned.
+void keep_few(Monitor& monitor) {
+  const plan::Plan& plan = *monitor.plan;
+  const int keep[] = {plan.cgroup_fd,     plan.log_fd,        plan.client_out_fd,
+                      plan.client_err_fd, plan.relay_out_fd,  plan.relay_err_fd};
+  for (int i = 1; i < monitor.fd_count; ++i) {
+    bool kept = false;
+    for (int index : keep) kept = kept || index + 1 == i;
+    if (!kept) sys::close(monitor.fds[i]);
+  }
+  sys::close(monitor.fds[0]);
+}
+
+[[noreturn]] void be_child(Monitor& monitor, int socket) {
+  launch::Child child;
+  child.plan = monitor.plan;
+  child.fds = monitor.fds + 1;
+  child.sync = monitor.fd(monitor.plan->sync_fd);
+  child.monitor = socket;
+  sys::close(monitor.client);
+  launch::run_child(child);
+}
+
+}  // namespace
+
+bool spawn(Monitor& monitor) {
+  const plan::Plan& plan = *monitor.plan;
+  int own_time = -1, own_pid = -1;
+  if (!enter_for_children(monitor, &own_time, &own_pid)) return false;
+
+  int sockets[2] = {-1, -1};
+  if ((plan.clone_flags & CLONE_NEWUSER) || (plan.flags & plan::Plan::kTerminal)) {
+    if (int error = sys::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, sockets); error < 0) {
+      report_failure(monitor, Stage::kClone, error);
+      return false;
+    }
+  }
+  clone_args args = {};
+  args.flags = plan.clone_flags | CLONE_PIDFD;
+  args.pidfd = static_cast<uint64_t>(sys::arg(&monitor.pidfd));
+  args.exit_signal = SIGCHLD;
+  if (plan.cgroup_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<uint64_t>(monitor.fd(plan.cgroup_fd));
+  }
+  fault_point("clone.before");
+  long pid = sys::call(SYS_clone3, sys::arg(&args), sizeof args);
+  if (pid == 0) {
+    if (sockets[0] >= 0) sys::close(sockets[0]);
+    be_child(monitor, sockets[1]);
+  }
+  fault_point("clone.after");
+  leave_again(own_time, own_pid);
+  if (sockets[1] >= 0) sys::close(sockets[1]);
+  monitor.child = sockets[0];
+  keep_few(monitor);
+  monitor.cgroup = monitor.fd(plan.cgroup_fd);
+  monitor.log = monitor.fd(plan.log_fd);
+  if (pid < 0) {
+    report_failure(monitor, Stage::kClone, pid);
+    return false;
+  }
+  monitor.pid = static_cast<int>(pid);
+  if (!map_ids(monitor) || !set_oom_score(monitor)) {
+    sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
+    int status;
+    sys::wait4(monitor.pid, &status, 0);
+    monitor.pid = -1;
+    return false;
+  }
+  launch::StartedMessage started = {Kind::kStarted, monitor.pid};
+  launch::send_message(monitor.client, &started, sizeof started, monitor.pidfd);
+  fault_point("started.after");
+
+  if (plan.flags & plan::Plan::kNewMountNs) {
+    char path[64];
+    append(append_number(append(path, "/proc/"), pid), "/ns/mnt");
+    monitor.mount_namespace = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);  // only saves time
+  }
+  return true;
+}
+
+}  // namespace rcrt::monitor
