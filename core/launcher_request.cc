@@ -36,13 +36,15 @@ int set_attributes(int tree, bool recursive, uint64_t set, uint64_t clear, uint6
 // A clone is a peer of a shared mount of the machine; unless the specification wants that,
 // it becomes what the container's own mounts are.
 Result<UniqueFd> open_bind(const PlanDraft::Mount& mount, uint32_t root_propagation) {
-  UniqueFd tree(static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, mount.source.c_str(),
-                                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (mount.recursive ? AT_RECURSIVE : 0))));
+  UniqueFd tree(
+      static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, mount.source.c_str(),
+                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (mount.recursive ? AT_RECURSIVE : 0))));
   if (!tree) return errno_error("cannot bind the source of " + mount.where, mount.source);
   uint64_t usual = root_propagation & (kPrivate | kSlave);
   uint64_t below = mount.propagation_recursive ? mount.propagation : usual;
   if (set_attributes(tree.get(), true, mount.recursive_set, mount.recursive_clear, below) != 0 ||
-      set_attributes(tree.get(), false, mount.set, mount.clear, mount.propagation_recursive ? 0 : mount.propagation) != 0)
+      set_attributes(tree.get(), false, mount.set, mount.clear,
+                     mount.propagation_recursive ? 0 : mount.propagation) != 0)
     return errno_error("cannot set the options of " + mount.where, mount.source);
   return tree;
 }
@@ -157,7 +159,8 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request) {
     RCRT_ASSIGN(extras.seccomp_flags, seccomp_flags(request.seccomp_flags));
   }
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return errno_error("cannot make a socket pair");
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return errno_error("cannot make a socket pair");
   prepared.sync.reset(pair[0]);
   extras.sync_fd = places.own(UniqueFd(pair[1]));
   extras.root_fd = places.own(std::move(request.root));
@@ -170,7 +173,8 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request) {
     if (!mount.bind()) continue;
     RCRT_ASSIGN(UniqueFd tree, open_bind(mount, draft.root_propagation));
     struct stat status;
-    if (fstat(tree.get(), &status) != 0) return errno_error("cannot look at the source of " + mount.where, mount.source);
+    if (fstat(tree.get(), &status) != 0)
+      return errno_error("cannot look at the source of " + mount.where, mount.source);
     extras.file_targets.back() = !S_ISDIR(status.st_mode);
     extras.mount_fds.back() = places.own(std::move(tree));
   }
@@ -181,7 +185,8 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request) {
     extras.namespace_fds.back() = places.own(std::move(fd));
   }
   if (prepared.fds.size() > plan::kMaxFds)
-    return error("too many mounts: " + std::to_string(draft.mounts.size()), {}, "bind a folder that holds them");
+    return error("too many mounts: " + std::to_string(draft.mounts.size()), {},
+                 "bind a folder that holds them");
   extras.fd_count = static_cast<int>(prepared.fds.size());
   prepared.plan = write_plan(draft, extras);
   return prepared;

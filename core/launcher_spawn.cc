@@ -22,10 +22,11 @@ namespace {
 // whatever namespace and with whatever capability, and the mount is out of reach for a
 // remount. It goes away with the last process that executes from it. Costs 10 us.
 Result<UniqueFd> readonly_executable(const std::string& path) {
-  UniqueFd tree(static_cast<int>(
-      syscall(SYS_open_tree, AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  UniqueFd tree(
+      static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
   if (!tree)
-    return errno_error("cannot open rcrt-monitor", path, errno == EPERM ? "rcrt must run as root" : "reinstall rcrt");
+    return errno_error("cannot open rcrt-monitor", path,
+                       errno == EPERM ? "rcrt must run as root" : "reinstall rcrt");
   mount_attr attributes = {};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   attributes.attr_clr = MOUNT_ATTR_NOEXEC;
@@ -69,7 +70,8 @@ Result<SpawnedMonitor> spawn_monitor(const std::string& path) {
   RCRT_ASSIGN(UniqueFd executable, readonly_executable(path));
   RCRT_ASSIGN(executable, lift(std::move(executable)));
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return errno_error("cannot make a socket pair");
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return errno_error("cannot make a socket pair");
   UniqueFd ours(pair[0]), theirs(pair[1]);
   RCRT_ASSIGN(theirs, lift(std::move(theirs)));
   UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));

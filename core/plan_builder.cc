@@ -23,7 +23,8 @@ void check_version(Node version) {
 void read_names(Node config, PlanDraft& draft) {
   if (config["hostname"].present()) draft.hostname = config["hostname"].text();
   if (config["domainname"].present()) draft.domainname = config["domainname"].text();
-  for (auto [key, value] : {std::pair{"hostname", &draft.hostname}, std::pair{"domainname", &draft.domainname}}) {
+  for (auto [key, value] :
+       {std::pair{"hostname", &draft.hostname}, std::pair{"domainname", &draft.domainname}}) {
     if (!value->has_value()) continue;
     if ((*value)->size() > 64) bad(key, **value, "a name has at most 64 bytes");
     if ((*value)->empty()) value->reset();
@@ -84,7 +85,8 @@ Result<uint32_t> seccomp_flags(const std::vector<std::string>& names) {
     } else if (name == "SECCOMP_FILTER_FLAG_TSYNC") {
       // One thread only: nothing to synchronise.
     } else if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") {
-      return error("cannot use the seccomp flag", name, "it needs a notification listener, which is not supported");
+      return error("cannot use the seccomp flag", name,
+                   "it needs a notification listener, which is not supported");
     } else {
       return error("unknown seccomp flag", name, "use SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW or _TSYNC");
     }

@@ -23,7 +23,7 @@ struct PlanDraft {
     std::string type;    // empty: a bind of `source`
     std::string source;
     std::vector<std::pair<std::string, std::optional<std::string>>> options;
-    bool recursive = false;   // rbind
+    bool recursive = false;  // rbind
     bool copy_up = false;
     bool no_symlinks = false;
     uint64_t set = 0, clear = 0;                      // MOUNT_ATTR_*
@@ -86,8 +86,8 @@ struct PlanDraft {
   std::optional<uint32_t> personality;
   bool setup_dev = true;
 
-  bool has(uint32_t type) const;      // the container does not share the caller's
-  bool is_new(uint32_t type) const;   // a new one is made
+  bool has(uint32_t type) const;     // the container does not share the caller's
+  bool is_new(uint32_t type) const;  // a new one is made
 };
 
 // Checks `spec` and everything in it that the launcher carries out. Unprivileged, touches nothing.

@@ -33,7 +33,8 @@ PlanDraft::Device read_device(Node node) {
     device.major = static_cast<uint32_t>(node["major"].integer(0, 4095));
     device.minor = static_cast<uint32_t>(node["minor"].integer(0, 1048575));
   }
-  device.mode |= node["fileMode"].present() ? static_cast<uint32_t>(node["fileMode"].integer(0, 0177777) & 07777) : 0666;
+  device.mode |=
+      node["fileMode"].present() ? static_cast<uint32_t>(node["fileMode"].integer(0, 0177777) & 07777) : 0666;
   if (node["uid"].present()) device.uid = node["uid"].id();
   if (node["gid"].present()) device.gid = node["gid"].id();
   return device;

@@ -22,7 +22,8 @@ struct Bad {
 
 [[noreturn]] inline void bad(std::string_view path, std::string_view value, std::string_view allowed) {
   std::string shown(value.substr(0, 200));
-  throw Bad{Error{"invalid configuration: " + std::string(path), std::move(shown), 0, std::string(allowed), {}, 125}};
+  throw Bad{Error{
+      "invalid configuration: " + std::string(path), std::move(shown), 0, std::string(allowed), {}, 125}};
 }
 
 class Node {

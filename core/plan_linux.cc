@@ -13,7 +13,7 @@ using plan_json::bad;
 using plan_json::Node;
 
 const std::map<std::string, uint32_t> kNamespaces = {
-    {"pid", CLONE_NEWPID}, {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},     {"ipc", CLONE_NEWIPC},
+    {"pid", CLONE_NEWPID}, {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},      {"ipc", CLONE_NEWIPC},
     {"uts", CLONE_NEWUTS}, {"user", CLONE_NEWUSER},   {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
 
 void read_namespaces(Node namespaces, PlanDraft& draft) {
@@ -24,7 +24,8 @@ void read_namespaces(Node namespaces, PlanDraft& draft) {
       bad(item["type"].path(), type, "use pid, network, mount, ipc, uts, user, cgroup or time");
     if (draft.has(found->second)) bad(item["type"].path(), type, "it is given twice");
     PlanDraft::Namespace space{item.path(), found->second, item["path"].text_or("")};
-    if (!space.path.empty() && space.path[0] != '/') bad(item["path"].path(), space.path, "it must be an absolute path");
+    if (!space.path.empty() && space.path[0] != '/')
+      bad(item["path"].path(), space.path, "it must be an absolute path");
     draft.namespaces.push_back(std::move(space));
   }
 }
@@ -32,7 +33,8 @@ void read_namespaces(Node namespaces, PlanDraft& draft) {
 std::string read_mappings(Node mappings) {
   std::string text;
   auto items = mappings.items();
-  if (items.size() > 340) bad(mappings.path(), std::to_string(items.size()), "the kernel takes 340 mappings at most");
+  if (items.size() > 340)
+    bad(mappings.path(), std::to_string(items.size()), "the kernel takes 340 mappings at most");
   for (auto& item : items) {
     uint32_t size = item["size"].id();
     if (size == 0) bad(item["size"].path(), "0", "it must be 1 or more");
@@ -55,8 +57,9 @@ void read_time_offsets(Node offsets, PlanDraft& draft) {
 
 // Only what belongs to a namespace the container does not share may be set.
 void check_sysctl(const Node& node, const std::string& key, const std::string& path, const PlanDraft& draft) {
-  static const char* const kIpc[] = {"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni",         "kernel/sem",
-                                     "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced"};
+  static const char* const kIpc[] = {"kernel/msgmax", "kernel/msgmnb",         "kernel/msgmni",
+                                     "kernel/sem",    "kernel/shmall",         "kernel/shmmax",
+                                     "kernel/shmmni", "kernel/shm_rmid_forced"};
   bool ipc = path.starts_with("fs/mqueue/");
   for (auto* name : kIpc) ipc = ipc || path == name;
   if (ipc) {
@@ -103,14 +106,19 @@ std::vector<std::string> read_paths(Node paths) {
 
 uint32_t read_propagation(Node node) {
   if (!node.present()) return MS_SLAVE | MS_REC;
-  static const std::map<std::string, uint32_t> kModes = {
-      {"", MS_SLAVE | MS_REC},          {"shared", MS_SHARED | MS_REC},   {"rshared", MS_SHARED | MS_REC},
-      {"slave", MS_SLAVE | MS_REC},     {"rslave", MS_SLAVE | MS_REC},    {"private", MS_PRIVATE | MS_REC},
-      {"rprivate", MS_PRIVATE | MS_REC}, {"unbindable", MS_UNBINDABLE | MS_REC},
-      {"runbindable", MS_UNBINDABLE | MS_REC}};
+  static const std::map<std::string, uint32_t> kModes = {{"", MS_SLAVE | MS_REC},
+                                                         {"shared", MS_SHARED | MS_REC},
+                                                         {"rshared", MS_SHARED | MS_REC},
+                                                         {"slave", MS_SLAVE | MS_REC},
+                                                         {"rslave", MS_SLAVE | MS_REC},
+                                                         {"private", MS_PRIVATE | MS_REC},
+                                                         {"rprivate", MS_PRIVATE | MS_REC},
+                                                         {"unbindable", MS_UNBINDABLE | MS_REC},
+                                                         {"runbindable", MS_UNBINDABLE | MS_REC}};
   auto found = kModes.find(node.text());
   if (found == kModes.end())
-    bad(node.path(), node.text(), "use shared, slave, private or unbindable, or one of them with an r before it");
+    bad(node.path(), node.text(),
+        "use shared, slave, private or unbindable, or one of them with an r before it");
   return found->second;
 }
 

@@ -103,10 +103,15 @@ bool read_option(const std::string& option, const std::string& where, PlanDraft:
 
 // Flags of the superblock, by the name the file-system context knows; "" for those that
 // are the default.
-const std::map<std::string, std::string> kSuperblock = {
-    {"sync", "sync"},         {"async", "async"},         {"dirsync", "dirsync"}, {"lazytime", "lazytime"},
-    {"nolazytime", "nolazytime"}, {"mand", "mand"},       {"nomand", "nomand"},   {"iversion", ""},
-    {"noiversion", ""}};
+const std::map<std::string, std::string> kSuperblock = {{"sync", "sync"},
+                                                        {"async", "async"},
+                                                        {"dirsync", "dirsync"},
+                                                        {"lazytime", "lazytime"},
+                                                        {"nolazytime", "nolazytime"},
+                                                        {"mand", "mand"},
+                                                        {"nomand", "nomand"},
+                                                        {"iversion", ""},
+                                                        {"noiversion", ""}};
 
 bool is_folder_of(const std::string& target, const char* folder) {
   std::string prefix = std::string(folder) + "/";
@@ -118,9 +123,11 @@ PlanDraft::Mount read_mount(Node node) {
   mount.where = node.path();
   std::string destination = node["destination"].text();
   if (destination.empty()) bad(node["destination"].path(), "", "it must be an absolute path");
-  if (destination.size() >= 4096) bad(node["destination"].path(), destination, "a path has at most 4095 bytes");
+  if (destination.size() >= 4096)
+    bad(node["destination"].path(), destination, "a path has at most 4095 bytes");
   mount.target = clean_path(destination);
-  if (mount.target.empty()) bad(node["destination"].path(), destination, "nothing can be mounted on the root itself");
+  if (mount.target.empty())
+    bad(node["destination"].path(), destination, "nothing can be mounted on the root itself");
   mount.source = node["source"].text_or("");
   mount.type = node["type"].text_or("");
   if (node["uidMappings"].present() || node["gidMappings"].present())
@@ -139,7 +146,8 @@ PlanDraft::Mount read_mount(Node node) {
       if (equals == 0) bad(item.path(), option, "it must have the form NAME or NAME=value");
       std::string value = equals == std::string::npos ? "" : option.substr(equals + 1);
       // The shell-like quotes of SELinux contexts are the classic mount option string's.
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+        value = value.substr(1, value.size() - 2);
       if (equals == std::string::npos) {
         mount.options.emplace_back(option, std::nullopt);
       } else {
@@ -156,7 +164,8 @@ PlanDraft::Mount read_mount(Node node) {
     if (mount.target == "proc" || mount.target == "sys") mount.no_symlinks = true;
     return mount;
   }
-  if (mount.type.empty() || mount.type == "none") bad(node["type"].path(), mount.type, "use a file-system type, or the option bind");
+  if (mount.type.empty() || mount.type == "none")
+    bad(node["type"].path(), mount.type, "use a file-system type, or the option bind");
   if (mount.type == "cgroup") mount.type = "cgroup2";
   if (mount.copy_up && mount.type != "tmpfs") bad(node["options"].path(), "tmpcopyup", "it needs a tmpfs");
   // As runc: nothing but procfs and sysfs below /proc and /sys may fool what reads them.

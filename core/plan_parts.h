@@ -7,10 +7,10 @@
 
 namespace rcrt::plan_parts {
 
-void read_process(plan_json::Node process, PlanDraft& draft);   // plan_process.cc
-void read_mounts(plan_json::Node mounts, PlanDraft& draft);     // plan_mounts.cc
-void read_linux(plan_json::Node config, PlanDraft& draft);      // plan_linux.cc
-void read_devices(plan_json::Node devices, PlanDraft& draft);   // plan_devices.cc
+void read_process(plan_json::Node process, PlanDraft& draft);  // plan_process.cc
+void read_mounts(plan_json::Node mounts, PlanDraft& draft);    // plan_mounts.cc
+void read_linux(plan_json::Node config, PlanDraft& draft);     // plan_linux.cc
+void read_devices(plan_json::Node devices, PlanDraft& draft);  // plan_devices.cc
 
 // "/a//b/../c" -> "a/c": lexically clean and relative to the root.
 std::string clean_path(const std::string& path);

@@ -14,35 +14,65 @@ namespace {
 using plan_json::bad;
 using plan_json::Node;
 
-constexpr const char* kCapabilities[] = {
-    "CAP_CHOWN",           "CAP_DAC_OVERRIDE",   "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
-    "CAP_FSETID",          "CAP_KILL",           "CAP_SETGID",          "CAP_SETUID",
-    "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",       "CAP_NET_RAW",        "CAP_IPC_LOCK",        "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",      "CAP_SYS_CHROOT",      "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",      "CAP_SYS_BOOT",        "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",    "CAP_SYS_TIME",       "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",
-    "CAP_LEASE",           "CAP_AUDIT_WRITE",    "CAP_AUDIT_CONTROL",   "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",      "CAP_SYSLOG",          "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",   "CAP_AUDIT_READ",     "CAP_PERFMON",         "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE"};
+constexpr const char* kCapabilities[] = {"CAP_CHOWN",
+                                         "CAP_DAC_OVERRIDE",
+                                         "CAP_DAC_READ_SEARCH",
+                                         "CAP_FOWNER",
+                                         "CAP_FSETID",
+                                         "CAP_KILL",
+                                         "CAP_SETGID",
+                                         "CAP_SETUID",
+                                         "CAP_SETPCAP",
+                                         "CAP_LINUX_IMMUTABLE",
+                                         "CAP_NET_BIND_SERVICE",
+                                         "CAP_NET_BROADCAST",
+                                         "CAP_NET_ADMIN",
+                                         "CAP_NET_RAW",
+                                         "CAP_IPC_LOCK",
+                                         "CAP_IPC_OWNER",
+                                         "CAP_SYS_MODULE",
+                                         "CAP_SYS_RAWIO",
+                                         "CAP_SYS_CHROOT",
+                                         "CAP_SYS_PTRACE",
+                                         "CAP_SYS_PACCT",
+                                         "CAP_SYS_ADMIN",
+                                         "CAP_SYS_BOOT",
+                                         "CAP_SYS_NICE",
+                                         "CAP_SYS_RESOURCE",
+                                         "CAP_SYS_TIME",
+                                         "CAP_SYS_TTY_CONFIG",
+                                         "CAP_MKNOD",
+                                         "CAP_LEASE",
+                                         "CAP_AUDIT_WRITE",
+                                         "CAP_AUDIT_CONTROL",
+                                         "CAP_SETFCAP",
+                                         "CAP_MAC_OVERRIDE",
+                                         "CAP_MAC_ADMIN",
+                                         "CAP_SYSLOG",
+                                         "CAP_WAKE_ALARM",
+                                         "CAP_BLOCK_SUSPEND",
+                                         "CAP_AUDIT_READ",
+                                         "CAP_PERFMON",
+                                         "CAP_BPF",
+                                         "CAP_CHECKPOINT_RESTORE"};
 
 const std::map<std::string, uint32_t> kRlimits = {
-    {"RLIMIT_CPU", RLIMIT_CPU},         {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-    {"RLIMIT_DATA", RLIMIT_DATA},       {"RLIMIT_STACK", RLIMIT_STACK},
-    {"RLIMIT_CORE", RLIMIT_CORE},       {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_NPROC", RLIMIT_NPROC},     {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_AS", RLIMIT_AS},
-    {"RLIMIT_LOCKS", RLIMIT_LOCKS},     {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_CPU", RLIMIT_CPU},           {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+    {"RLIMIT_DATA", RLIMIT_DATA},         {"RLIMIT_STACK", RLIMIT_STACK},
+    {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},       {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},   {"RLIMIT_AS", RLIMIT_AS},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},       {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
     {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_NICE", RLIMIT_NICE},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},     {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
 
 uint64_t read_capabilities(Node set) {
   uint64_t mask = 0;
   for (auto& item : set.items()) {
     std::string name = item.text();
     auto found = std::find(std::begin(kCapabilities), std::end(kCapabilities), name);
-    if (found == std::end(kCapabilities)) bad(item.path(), name, "use a name of capabilities(7), as CAP_CHOWN");
+    if (found == std::end(kCapabilities))
+      bad(item.path(), name, "use a name of capabilities(7), as CAP_CHOWN");
     mask |= 1ULL << (found - std::begin(kCapabilities));
   }
   return mask;
@@ -53,7 +83,8 @@ void read_user(Node user, PlanDraft& draft) {
   if (user["uid"].present()) draft.uid = user["uid"].id();
   if (user["gid"].present()) draft.gid = user["gid"].id();
   for (auto& group : user["additionalGids"].items()) draft.groups.push_back(group.id());
-  if (draft.groups.size() > 65536) bad(user["additionalGids"].path(), "", "the kernel takes 65536 groups at most");
+  if (draft.groups.size() > 65536)
+    bad(user["additionalGids"].path(), "", "the kernel takes 65536 groups at most");
   if (user["umask"].present()) draft.umask = static_cast<uint32_t>(user["umask"].integer(0, 0777));
 }
 
@@ -61,9 +92,11 @@ void read_rlimits(Node rlimits, PlanDraft& draft) {
   for (auto& item : rlimits.items()) {
     std::string name = item["type"].text();
     auto found = kRlimits.find(name);
-    if (found == kRlimits.end()) bad(item["type"].path(), name, "use a name of getrlimit(2), as RLIMIT_NOFILE");
+    if (found == kRlimits.end())
+      bad(item["type"].path(), name, "use a name of getrlimit(2), as RLIMIT_NOFILE");
     PlanDraft::Rlimit limit{found->second, item["soft"].natural(), item["hard"].natural()};
-    if (limit.soft > limit.hard) bad(item["soft"].path(), std::to_string(limit.soft), "it is above the hard limit");
+    if (limit.soft > limit.hard)
+      bad(item["soft"].path(), std::to_string(limit.soft), "it is above the hard limit");
     for (auto& other : draft.rlimits)
       if (other.resource == limit.resource) bad(item["type"].path(), name, "it is given twice");
     draft.rlimits.push_back(limit);
@@ -72,13 +105,17 @@ void read_rlimits(Node rlimits, PlanDraft& draft) {
 
 void read_scheduler(Node node, PlanDraft& draft) {
   if (!node.present()) return;
-  static const std::map<std::string, uint32_t> kPolicies = {
-      {"SCHED_OTHER", SCHED_NORMAL}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
-      {"SCHED_BATCH", SCHED_BATCH},  {"SCHED_IDLE", SCHED_IDLE}, {"SCHED_DEADLINE", SCHED_DEADLINE},
-      {"SCHED_ISO", 4}};
+  static const std::map<std::string, uint32_t> kPolicies = {{"SCHED_OTHER", SCHED_NORMAL},
+                                                            {"SCHED_FIFO", SCHED_FIFO},
+                                                            {"SCHED_RR", SCHED_RR},
+                                                            {"SCHED_BATCH", SCHED_BATCH},
+                                                            {"SCHED_IDLE", SCHED_IDLE},
+                                                            {"SCHED_DEADLINE", SCHED_DEADLINE},
+                                                            {"SCHED_ISO", 4}};
   static const std::map<std::string, uint64_t> kFlags = {
-      {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},    {"SCHED_FLAG_DL_OVERRUN", 0x04},
-      {"SCHED_FLAG_KEEP_POLICY", 0x08},   {"SCHED_FLAG_KEEP_PARAMS", 0x10}, {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+      {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},
+      {"SCHED_FLAG_DL_OVERRUN", 0x04},    {"SCHED_FLAG_KEEP_POLICY", 0x08},
+      {"SCHED_FLAG_KEEP_PARAMS", 0x10},   {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
       {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
   PlanDraft::Scheduler scheduler;
   std::string policy = node["policy"].text();
@@ -91,7 +128,8 @@ void read_scheduler(Node node, PlanDraft& draft) {
   if (node["priority"].present()) scheduler.priority = static_cast<uint32_t>(node["priority"].integer(0, 99));
   for (auto& flag : node["flags"].items()) {
     auto known = kFlags.find(flag.text());
-    if (known == kFlags.end()) bad(flag.path(), flag.text(), "use a flag of sched_setattr(2), as SCHED_FLAG_RECLAIM");
+    if (known == kFlags.end())
+      bad(flag.path(), flag.text(), "use a flag of sched_setattr(2), as SCHED_FLAG_RECLAIM");
     scheduler.flags |= known->second;
   }
   if (node["runtime"].present()) scheduler.runtime = node["runtime"].natural();

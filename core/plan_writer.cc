@@ -83,7 +83,8 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
 
   std::vector<plan::Device> devices;
   for (auto& device : draft.devices)
-    devices.push_back({writer.text(device.path), device.mode, device.major, device.minor, device.uid, device.gid});
+    devices.push_back(
+        {writer.text(device.path), device.mode, device.major, device.minor, device.uid, device.gid});
   plan.devices = writer.table(devices);
   std::vector<plan::Link> links;
   for (auto& [path, target] : draft.links) links.push_back({writer.text(path), writer.text(target)});
@@ -155,8 +156,8 @@ void write_process(const PlanDraft& draft, Writer& writer, plan::Plan& plan) {
   if (draft.console_size) std::tie(plan.console_rows, plan.console_columns) = *draft.console_size;
   if (draft.scheduler) {
     auto& from = *draft.scheduler;
-    plan.scheduler = {48,           from.policy,  from.flags,    from.nice,
-                      from.priority, from.runtime, from.deadline, from.period};
+    plan.scheduler = {48,           from.policy,   from.flags, from.nice, from.priority,
+                      from.runtime, from.deadline, from.period};
   }
 }
 
@@ -214,7 +215,8 @@ std::string write_plan(const PlanDraft& draft, const PlanExtras& extras) {
   write_namespaces(draft, extras, writer, plan);
   write_mounts(draft, extras, writer, plan);
   write_process(draft, writer, plan);
-  plan.seccomp = writer.raw(extras.seccomp.data(), extras.seccomp.size(), extras.seccomp.size() / sizeof(sock_filter));
+  plan.seccomp =
+      writer.raw(extras.seccomp.data(), extras.seccomp.size(), extras.seccomp.size() / sizeof(sock_filter));
   plan.seccomp_flags = extras.seccomp_flags;
   return writer.finish(plan);
 }

@@ -103,7 +103,8 @@ void run_child(Child& child) {
   set_limits(child);
   enter_working_directory(child, false);
   if (child.has(plan::Plan::kNoNewPrivileges)) {
-    if (int error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); error < 0) fail(child, Stage::kNoNewPrivileges, error);
+    if (int error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); error < 0)
+      fail(child, Stage::kNoNewPrivileges, error);
   }
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which become() may drop; with it,
   // the filter is best loaded last.

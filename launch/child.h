@@ -15,11 +15,11 @@ namespace rcrt::launch {
 
 struct Child {
   plan::Plan* plan;
-  const int* fds;      // the descriptors that travelled with the plan
-  int sync = -1;       // socket to the client: errors out, go in
-  int monitor = -1;    // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
-  int root = -1;       // the container's root; before the pivot everything goes through it
-  int proc = -1;       // a procfs whose type was checked
+  const int* fds;    // the descriptors that travelled with the plan
+  int sync = -1;     // socket to the client: errors out, go in
+  int monitor = -1;  // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
+  int root = -1;     // the container's root; before the pivot everything goes through it
+  int proc = -1;     // a procfs whose type was checked
 
   const char* string(plan::Str at) const { return plan::string(plan, at); }
   template <typename T>

@@ -21,7 +21,8 @@ struct WindowSize {
 int open_multiplexer(const Child& child) {
   int fd = child.root >= 0 ? open_in_root(child.root, "dev/pts/ptmx", O_RDWR | O_NOCTTY)
                            : sys::openat(AT_FDCWD, "/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (fd < 0) fail(child, Stage::kConsole, fd, "/dev/pts/ptmx", "a terminal needs a devpts mount on /dev/pts");
+  if (fd < 0)
+    fail(child, Stage::kConsole, fd, "/dev/pts/ptmx", "a terminal needs a devpts mount on /dev/pts");
   struct statfs file_system;
   struct statx status;
   int error = sys::call(SYS_fstatfs, fd, sys::arg(&file_system));

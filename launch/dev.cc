@@ -14,7 +14,8 @@ unsigned encode(unsigned major, unsigned minor) {
 }
 
 bool is_device(const struct statx& status, unsigned type, unsigned major, unsigned minor) {
-  return (status.stx_mode & S_IFMT) == type && status.stx_rdev_major == major && status.stx_rdev_minor == minor;
+  return (status.stx_mode & S_IFMT) == type && status.stx_rdev_major == major &&
+         status.stx_rdev_minor == minor;
 }
 
 // mknod is forbidden in a user namespace, and a root used in place may hold a plain file

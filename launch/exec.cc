@@ -21,14 +21,15 @@ bool has_slash(const char* text) {
 [[noreturn]] void refuse(const Child& child, long error, const char* path) {
   if (error == -ENOENT || error == -ENOTDIR) {
     if (sys::faccessat(AT_FDCWD, path, F_OK) == 0)
-      fail(child, Stage::kExec, error, path, "its interpreter (after #!, or the dynamic loader) does not exist",
-           kNotFound);
+      fail(child, Stage::kExec, error, path,
+           "its interpreter (after #!, or the dynamic loader) does not exist", kNotFound);
     fail(child, Stage::kExec, error, path, nullptr, kNotFound);
   }
   const char* detail = nullptr;
   if (error == -EACCES) {
     struct statx status;
-    bool folder = sys::statx(AT_FDCWD, path, 0, STATX_TYPE, &status) == 0 && (status.stx_mode & S_IFMT) == S_IFDIR;
+    bool folder =
+        sys::statx(AT_FDCWD, path, 0, STATX_TYPE, &status) == 0 && (status.stx_mode & S_IFMT) == S_IFDIR;
     detail = folder ? "it is a folder" : nullptr;
   } else if (error == -ENOEXEC) {
     detail = "it is not a program of this machine, nor a script that starts with #!";
@@ -80,8 +81,8 @@ void execute(const Child& child) {
     at = at[size] == ':' ? at + size + 1 : nullptr;
   }
   if (denied) refuse(child, -EACCES, denied_path);
-  fail(child, Stage::kExec, 0, name, path != nullptr ? "not found in PATH" : "not found: process.env has no PATH",
-       kNotFound);
+  fail(child, Stage::kExec, 0, name,
+       path != nullptr ? "not found in PATH" : "not found: process.env has no PATH", kNotFound);
 }
 
 }  // namespace rcrt::launch

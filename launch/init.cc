@@ -28,7 +28,8 @@ void reap(int command) {
 
 void fork_below_init(const Child& child) {
   // Faults must still end us; all else waits for sigtimedwait.
-  constexpr uint64_t kFaults = bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGSYS) | bit(SIGTRAP);
+  constexpr uint64_t kFaults =
+      bit(SIGSEGV) | bit(SIGBUS) | bit(SIGILL) | bit(SIGFPE) | bit(SIGSYS) | bit(SIGTRAP);
   sys::sigprocmask(SIG_SETMASK, ~kFaults);
   int command = sys::call(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (command < 0) fail(child, Stage::kInit, command);

@@ -55,7 +55,8 @@ int make_filesystem(const Child& child, const plan::Mount& mount, const char* mo
   if (fs < 0) {
     int bound = fs == -EPERM ? bind_instead(mount, type) : fs;
     if (bound >= 0) return bound;
-    fail(child, Stage::kMount, fs, target, fs == -ENODEV ? "this kernel does not know the file system" : nullptr);
+    fail(child, Stage::kMount, fs, target,
+         fs == -ENODEV ? "this kernel does not know the file system" : nullptr);
   }
   long error = 0;
   if (const char* source = child.string(mount.source); source != nullptr)

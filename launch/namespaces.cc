@@ -8,14 +8,22 @@ namespace {
 
 const char* name_of(unsigned type) {
   switch (type) {
-    case CLONE_NEWUSER: return "user";
-    case CLONE_NEWNS: return "mount";
-    case CLONE_NEWNET: return "network";
-    case CLONE_NEWIPC: return "ipc";
-    case CLONE_NEWUTS: return "uts";
-    case CLONE_NEWCGROUP: return "cgroup";
-    case CLONE_NEWTIME: return "time";
-    default: return "pid";
+    case CLONE_NEWUSER:
+      return "user";
+    case CLONE_NEWNS:
+      return "mount";
+    case CLONE_NEWNET:
+      return "network";
+    case CLONE_NEWIPC:
+      return "ipc";
+    case CLONE_NEWUTS:
+      return "uts";
+    case CLONE_NEWCGROUP:
+      return "cgroup";
+    case CLONE_NEWTIME:
+      return "time";
+    default:
+      return "pid";
   }
 }
 
@@ -55,8 +63,7 @@ void join_namespaces(const Child& child) {
 
 void unshare_placed(const Child& child) {
   if (child.plan->unshare_flags == 0) return;
-  if (int error = sys::unshare(child.plan->unshare_flags); error < 0)
-    fail(child, Stage::kUnshare, error);
+  if (int error = sys::unshare(child.plan->unshare_flags); error < 0) fail(child, Stage::kUnshare, error);
 }
 
 }  // namespace rcrt::launch

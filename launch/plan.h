@@ -35,20 +35,20 @@ struct Mount {
     kIsProc = 8,
   };
   uint32_t flags;
-  int32_t fd;    // a detached mount to attach, or -1: make `type`
-  Str target;    // relative to the root, without "..", "." or a leading slash
+  int32_t fd;  // a detached mount to attach, or -1: make `type`
+  Str target;  // relative to the root, without "..", "." or a leading slash
   Str type;
   Str source;
-  Table options;  // of Option
-  uint64_t attributes;   // MOUNT_ATTR_* of a new file system
-  uint64_t propagation;  // MS_SHARED, ... or 0
+  Table options;                            // of Option
+  uint64_t attributes;                      // MOUNT_ATTR_* of a new file system
+  uint64_t propagation;                     // MS_SHARED, ... or 0
   uint64_t recursive_set, recursive_clear;  // MOUNT_ATTR_* put on the whole tree when attached
   uint32_t propagation_recursive;
   uint32_t reserved;
 };
 
 struct Device {
-  Str path;  // relative to the root
+  Str path;       // relative to the root
   uint32_t mode;  // S_IFCHR|0666
   uint32_t major, minor;
   uint32_t uid, gid;
@@ -100,52 +100,52 @@ struct Plan {
   // For the monitor.
   Str exit_path, exit_temporary;
   Str id;
-  Table cleanup;                   // of Str
-  uint64_t clone_flags;            // new namespaces for clone3
-  uint64_t unshare_flags;          // made by the child itself, after it is placed
+  Table cleanup;                       // of Str
+  uint64_t clone_flags;                // new namespaces for clone3
+  uint64_t unshare_flags;              // made by the child itself, after it is placed
   int32_t relay_out_fd, relay_err_fd;  // read ends of the pipes that are stdout and stderr
   int32_t cgroup_fd, log_fd;
   int32_t client_out_fd, client_err_fd;  // where relayed output goes too
   Str uid_map, gid_map, time_offsets;
   int32_t oom_score;
-  int32_t sync_fd;                 // the child's socket to the client
+  int32_t sync_fd;  // the child's socket to the client
 
   // The root.
   int32_t root_fd;
-  uint32_t root_propagation;       // MS_SLAVE | MS_REC, ...
-  Table join;                      // of JoinNamespace
-  Table mounts;                    // of Mount
-  Table devices;                   // of Device
-  Table links;                     // of Link
-  Table masked, readonly;          // of Str, relative to the root
-  Table sysctls;                   // of Sysctl
+  uint32_t root_propagation;  // MS_SLAVE | MS_REC, ...
+  Table join;                 // of JoinNamespace
+  Table mounts;               // of Mount
+  Table devices;              // of Device
+  Table links;                // of Link
+  Table masked, readonly;     // of Str, relative to the root
+  Table sysctls;              // of Sysctl
   Str hostname, domainname;
-  Str cwd;                         // absolute
-  Str cwd_in_root;                 // the same, relative to the root
+  Str cwd;          // absolute
+  Str cwd_in_root;  // the same, relative to the root
 
   // The process.
   int32_t stdio[3];
   uint16_t console_rows, console_columns;
   uint32_t reserved;
-  Table args, env;                 // of Str
-  uint32_t argv, envp;             // room for args.count + 1, env.count + 1 pointers
-  Str search_path;                 // PATH of env
+  Table args, env;      // of Str
+  uint32_t argv, envp;  // room for args.count + 1, env.count + 1 pointers
+  Str search_path;      // PATH of env
   uint32_t uid, gid, umask;
-  Table groups;                    // of uint32_t
+  Table groups;  // of uint32_t
   uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
-  Table rlimits;                   // of Rlimit
-  Table seccomp;                   // of struct sock_filter
+  Table rlimits;  // of Rlimit
+  Table seccomp;  // of struct sock_filter
   uint32_t seccomp_flags;
   uint32_t personality;
   int32_t io_priority;
-  Str apparmor, selinux;           // what to write into attr/exec
+  Str apparmor, selinux;  // what to write into attr/exec
   struct {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
-  } scheduler;                     // the kernel's struct sched_attr, version 0
+  } scheduler;  // the kernel's struct sched_attr, version 0
 };
 
 inline const char* string(const Plan* plan, Str at) {

@@ -11,9 +11,10 @@ namespace {
 
 const char* rlimit_name(uint64_t resource) {
   static constexpr const char* kNames[] = {
-      "RLIMIT_CPU",   "RLIMIT_FSIZE",  "RLIMIT_DATA",    "RLIMIT_STACK",      "RLIMIT_CORE",     "RLIMIT_RSS",
-      "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS",         "RLIMIT_LOCKS",    "RLIMIT_SIGPENDING",
-      "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME"};
+      "RLIMIT_CPU",      "RLIMIT_FSIZE", "RLIMIT_DATA",   "RLIMIT_STACK",
+      "RLIMIT_CORE",     "RLIMIT_RSS",   "RLIMIT_NPROC",  "RLIMIT_NOFILE",
+      "RLIMIT_MEMLOCK",  "RLIMIT_AS",    "RLIMIT_LOCKS",  "RLIMIT_SIGPENDING",
+      "RLIMIT_MSGQUEUE", "RLIMIT_NICE",  "RLIMIT_RTPRIO", "RLIMIT_RTTIME"};
   return resource < 16 ? kNames[resource] : "RLIMIT";
 }
 
@@ -56,7 +57,8 @@ void set_streams(const Child& child, int slave) {
     if (int error = sys::dup3(from, stream, 0); error < 0) fail(child, Stage::kStdio, error);
   }
   if (slave >= 0)
-    if (int error = sys::ioctl(0, TIOCSCTTY, 0); error < 0) fail(child, Stage::kConsole, error, "controlling terminal");
+    if (int error = sys::ioctl(0, TIOCSCTTY, 0); error < 0)
+      fail(child, Stage::kConsole, error, "controlling terminal");
 }
 
 void set_limits(const Child& child) {
@@ -72,13 +74,15 @@ void set_limits(const Child& child) {
       continue;
     if (long error = sys::call(SYS_prlimit64, 0, resource, sys::arg(&wanted), 0); error < 0)
       fail(child, Stage::kRlimit, error, rlimit_name(rlimits[i].resource),
-           error == -EPERM ? "raising a hard limit needs CAP_SYS_RESOURCE, which rcrt was started without" : nullptr);
+           error == -EPERM ? "raising a hard limit needs CAP_SYS_RESOURCE, which rcrt was started without"
+                           : nullptr);
   }
   if (child.has(plan::Plan::kScheduler))
     if (long error = sys::call(SYS_sched_setattr, 0, sys::arg(&child.plan->scheduler), 0); error < 0)
       fail(child, Stage::kScheduler, error);
   if (child.has(plan::Plan::kIoPriority))
-    if (long error = sys::call(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, child.plan->io_priority); error < 0)
+    if (long error = sys::call(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, child.plan->io_priority);
+        error < 0)
       fail(child, Stage::kIoPriority, error);
   if (child.has(plan::Plan::kPersonality))
     if (long error = sys::call(SYS_personality, child.plan->personality); error < 0)
@@ -110,7 +114,8 @@ void enter_working_directory(const Child& child, bool again) {
   sys::close(fd);
   long got = sys::getcwd(now, sizeof now);
   if (got < 0 && got != -ERANGE) fail(child, Stage::kWorkingDirectory, got, path);
-  if (got >= 0 && now[0] != '/') fail(child, Stage::kWorkingDirectory, -EXDEV, path, "it is outside the root");
+  if (got >= 0 && now[0] != '/')
+    fail(child, Stage::kWorkingDirectory, -EXDEV, path, "it is outside the root");
 }
 
 }  // namespace rcrt::launch

@@ -55,45 +55,84 @@ enum class Stage : uint32_t {
 
 constexpr const char* stage_text(Stage stage) {
   switch (stage) {
-    case Stage::kNone: return "cannot start the container";
-    case Stage::kReceivePlan: return "rcrt-monitor cannot receive the plan";
-    case Stage::kMapPlan: return "rcrt-monitor cannot read the plan";
-    case Stage::kTimeNamespace: return "cannot make the time namespace";
-    case Stage::kJoinNamespace: return "cannot join the namespace";
-    case Stage::kClone: return "cannot create the container's process";
-    case Stage::kIdMap: return "cannot map users or groups";
-    case Stage::kOomScore: return "cannot set oomScoreAdj";
-    case Stage::kUnshare: return "cannot make the cgroup namespace";
-    case Stage::kBecomeRoot: return "cannot become root of the user namespace";
-    case Stage::kPropagation: return "cannot set the mount propagation";
-    case Stage::kAttachRoot: return "cannot attach the root file system";
-    case Stage::kMountTarget: return "cannot prepare the mount point";
-    case Stage::kMount: return "cannot mount";
-    case Stage::kCopyUp: return "cannot copy into the tmpfs";
-    case Stage::kDevice: return "cannot make the device";
-    case Stage::kDeviceLink: return "cannot make the link";
-    case Stage::kConsole: return "cannot set up the terminal";
-    case Stage::kMask: return "cannot mask";
-    case Stage::kReadonlyPath: return "cannot make read-only";
-    case Stage::kSysctl: return "cannot set the sysctl";
-    case Stage::kHostname: return "cannot set the host name";
-    case Stage::kDomainname: return "cannot set the domain name";
-    case Stage::kPivot: return "cannot change the root";
-    case Stage::kReadonlyRoot: return "cannot make the root read-only";
-    case Stage::kWorkingDirectory: return "cannot change to the working directory";
-    case Stage::kStdio: return "cannot set up the standard streams";
-    case Stage::kRlimit: return "cannot set the resource limit";
-    case Stage::kScheduler: return "cannot set the scheduler";
-    case Stage::kIoPriority: return "cannot set the I/O priority";
-    case Stage::kPersonality: return "cannot set the personality";
-    case Stage::kSecurityLabel: return "cannot set the security label";
-    case Stage::kNoNewPrivileges: return "cannot set no_new_privs";
-    case Stage::kCapabilities: return "cannot set the capabilities";
-    case Stage::kUser: return "cannot change to the user";
-    case Stage::kSeccomp: return "cannot load the seccomp filter";
-    case Stage::kInit: return "cannot start the init process";
-    case Stage::kClientGone: return "the client went away";
-    case Stage::kExec: return "cannot execute";
+    case Stage::kNone:
+      return "cannot start the container";
+    case Stage::kReceivePlan:
+      return "rcrt-monitor cannot receive the plan";
+    case Stage::kMapPlan:
+      return "rcrt-monitor cannot read the plan";
+    case Stage::kTimeNamespace:
+      return "cannot make the time namespace";
+    case Stage::kJoinNamespace:
+      return "cannot join the namespace";
+    case Stage::kClone:
+      return "cannot create the container's process";
+    case Stage::kIdMap:
+      return "cannot map users or groups";
+    case Stage::kOomScore:
+      return "cannot set oomScoreAdj";
+    case Stage::kUnshare:
+      return "cannot make the cgroup namespace";
+    case Stage::kBecomeRoot:
+      return "cannot become root of the user namespace";
+    case Stage::kPropagation:
+      return "cannot set the mount propagation";
+    case Stage::kAttachRoot:
+      return "cannot attach the root file system";
+    case Stage::kMountTarget:
+      return "cannot prepare the mount point";
+    case Stage::kMount:
+      return "cannot mount";
+    case Stage::kCopyUp:
+      return "cannot copy into the tmpfs";
+    case Stage::kDevice:
+      return "cannot make the device";
+    case Stage::kDeviceLink:
+      return "cannot make the link";
+    case Stage::kConsole:
+      return "cannot set up the terminal";
+    case Stage::kMask:
+      return "cannot mask";
+    case Stage::kReadonlyPath:
+      return "cannot make read-only";
+    case Stage::kSysctl:
+      return "cannot set the sysctl";
+    case Stage::kHostname:
+      return "cannot set the host name";
+    case Stage::kDomainname:
+      return "cannot set the domain name";
+    case Stage::kPivot:
+      return "cannot change the root";
+    case Stage::kReadonlyRoot:
+      return "cannot make the root read-only";
+    case Stage::kWorkingDirectory:
+      return "cannot change to the working directory";
+    case Stage::kStdio:
+      return "cannot set up the standard streams";
+    case Stage::kRlimit:
+      return "cannot set the resource limit";
+    case Stage::kScheduler:
+      return "cannot set the scheduler";
+    case Stage::kIoPriority:
+      return "cannot set the I/O priority";
+    case Stage::kPersonality:
+      return "cannot set the personality";
+    case Stage::kSecurityLabel:
+      return "cannot set the security label";
+    case Stage::kNoNewPrivileges:
+      return "cannot set no_new_privs";
+    case Stage::kCapabilities:
+      return "cannot set the capabilities";
+    case Stage::kUser:
+      return "cannot change to the user";
+    case Stage::kSeccomp:
+      return "cannot load the seccomp filter";
+    case Stage::kInit:
+      return "cannot start the init process";
+    case Stage::kClientGone:
+      return "the client went away";
+    case Stage::kExec:
+      return "cannot execute";
   }
   return "cannot start the container";
 }
@@ -108,7 +147,7 @@ enum class Kind : uint32_t {
   kStarted,  // StartedMessage + pidfd
   kExited,   // ExitedMessage
   // child or monitor to client
-  kFailed,   // FailedMessage
+  kFailed,  // FailedMessage
   // child to client (attached) and to monitor
   kConsole,  // with the pty's master
 };

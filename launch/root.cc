@@ -6,8 +6,8 @@
 
 namespace rcrt::launch {
 namespace {
-constexpr int kDetach = 2;             // MNT_DETACH
-constexpr uint64_t kRecursive = 16384; // MS_REC
+constexpr int kDetach = 2;              // MNT_DETACH
+constexpr uint64_t kRecursive = 16384;  // MS_REC
 constexpr uint64_t kUnbindable = 1 << 17;
 constexpr uint64_t kShared = 1 << 20;
 }  // namespace

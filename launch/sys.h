@@ -65,7 +65,9 @@ inline int ioctl(int fd, unsigned long request, long value) { return call(SYS_io
 inline int close_range(unsigned first, unsigned last, unsigned flags) {
   return call(SYS_close_range, first, last, flags);
 }
-inline int mkdirat(int dir, const char* path, unsigned mode) { return call(SYS_mkdirat, dir, arg(path), mode); }
+inline int mkdirat(int dir, const char* path, unsigned mode) {
+  return call(SYS_mkdirat, dir, arg(path), mode);
+}
 inline int mknodat(int dir, const char* path, unsigned mode, unsigned device) {
   return call(SYS_mknodat, dir, arg(path), mode, device);
 }
@@ -75,7 +77,9 @@ inline int symlinkat(const char* target, int dir, const char* path) {
 inline long readlinkat(int dir, const char* path, char* buffer, size_t size) {
   return call(SYS_readlinkat, dir, arg(path), arg(buffer), size);
 }
-inline int unlinkat(int dir, const char* path, int flags) { return call(SYS_unlinkat, dir, arg(path), flags); }
+inline int unlinkat(int dir, const char* path, int flags) {
+  return call(SYS_unlinkat, dir, arg(path), flags);
+}
 inline int renameat(int from_dir, const char* from, int to_dir, const char* to) {
   return call(SYS_renameat2, from_dir, arg(from), to_dir, arg(to), 0);
 }
@@ -86,7 +90,9 @@ inline int fchmod(int fd, unsigned mode) { return call(SYS_fchmod, fd, mode); }
 inline int statx(int dir, const char* path, int flags, unsigned mask, struct statx* result) {
   return call(SYS_statx, dir, arg(path), flags, mask, arg(result));
 }
-inline int faccessat(int dir, const char* path, int mode) { return call(SYS_faccessat, dir, arg(path), mode); }
+inline int faccessat(int dir, const char* path, int mode) {
+  return call(SYS_faccessat, dir, arg(path), mode);
+}
 inline int fchdir(int fd) { return call(SYS_fchdir, fd); }
 inline int chdir(const char* path) { return call(SYS_chdir, arg(path)); }
 inline long getcwd(char* buffer, size_t size) { return call(SYS_getcwd, arg(buffer), size); }

@@ -70,7 +70,8 @@ void set_security_label(Child& child) {
     if (fd == -ENOENT && label.fallback != nullptr)
       fd = sys::openat2(proc, label.fallback, O_WRONLY | O_CLOEXEC, kResolve);
     long error = fd < 0 ? fd : sys::write(fd, text, strlen(text));
-    if (error < 0) fail(child, Stage::kSecurityLabel, error, text, "this kernel may lack the security module");
+    if (error < 0)
+      fail(child, Stage::kSecurityLabel, error, text, "this kernel may lack the security module");
     sys::close(fd);
   }
 }

@@ -89,7 +89,8 @@ void wait_for_container() {
     if (fds[kClient].revents != 0) hear_client();
     if (fds[kClientOut].revents != 0) out.push();
     if (fds[kClientErr].revents != 0) err.push();
-    if (look_again || fds[kOut].revents != 0 || fds[kErr].revents != 0 || fds[kConsole].revents != 0) move_output();
+    if (look_again || fds[kOut].revents != 0 || fds[kErr].revents != 0 || fds[kConsole].revents != 0)
+      move_output();
   }
 }
 
@@ -163,7 +164,8 @@ extern "C" [[noreturn]] void rcrt_monitor_start(long* stack) {
 }
 
 #if defined(__x86_64__)
-asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall rcrt_monitor_start\n");
+asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall "
+    "rcrt_monitor_start\n");
 #elif defined(__aarch64__)
 asm(".globl _start\n_start:\n\tmov x29, #0\n\tmov x0, sp\n\tbl rcrt_monitor_start\n");
 #endif

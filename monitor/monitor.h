@@ -27,8 +27,8 @@ struct Monitor {
   int mount_namespace = -1;  // held so that its teardown does not delay the report
   int cgroup = -1;
   int log = -1;
-  int console = -1;   // the pty's master
-  int child = -1;     // socket to the child
+  int console = -1;  // the pty's master
+  int child = -1;    // socket to the child
   bool go = false;
   bool cleaned_up = false;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "monitor/monitor.h"
-
 #include <sys/mman.h>
+
+#include "monitor/monitor.h"
 
 namespace rcrt::monitor {
 
@@ -22,7 +22,8 @@ bool receive_plan(Monitor& monitor) {
   while (static_cast<uint32_t>(monitor.fd_count) < total) {
     int count = 0;
     int fds[launch::kFdsPerMessage];
-    long got = launch::receive_message(monitor.client, &message, sizeof message, fds, launch::kFdsPerMessage, &count);
+    long got = launch::receive_message(monitor.client, &message, sizeof message, fds, launch::kFdsPerMessage,
+                                       &count);
     if (got == 0) return false;
     if (got != sizeof message || (message.kind != Kind::kCommit && message.kind != Kind::kMoreFds) ||
         message.fds != static_cast<uint32_t>(count) || count == 0 || message.total > plan::kMaxFds + 1 ||

@@ -110,8 +110,8 @@ bool set_oom_score(Monitor& monitor) {
 // Only what relays and reports need stays open here; mounts and pipes must not be pinned.
 void keep_few(Monitor& monitor) {
   const plan::Plan& plan = *monitor.plan;
-  const int keep[] = {plan.cgroup_fd,     plan.log_fd,        plan.client_out_fd,
-                      plan.client_err_fd, plan.relay_out_fd,  plan.relay_err_fd};
+  const int keep[] = {plan.cgroup_fd,     plan.log_fd,       plan.client_out_fd,
+                      plan.client_err_fd, plan.relay_out_fd, plan.relay_err_fd};
   for (int i = 1; i < monitor.fd_count; ++i) {
     bool kept = false;
     for (int index : keep) kept = kept || index + 1 == i;
