@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Deletes a directory tree by descriptors: never follows a symbolic link, never leaves
+// the file system mount it started on, and needs neither path names nor a descriptor
+// for every level of a deep tree.
+#pragma once
+
+#include "base/result.h"
+
+namespace rcrt {
+
+// Deletes `name` in the directory `parent`, whatever it is. It need not exist. Immutable and
+// append-only flags are taken off where that is what stands in the way.
+Result<void> remove_tree(int parent, const char* name);
+
+// The same for an absolute path; its parent folders may be absent too.
+Result<void> remove_tree(const char* path);
+
+}  // namespace rcrt
