@@ -104,7 +104,8 @@ class Remover {
     UniqueFd fd(open_directory(parent, name));
     if (!fd && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0)
       fd.reset(open_directory(parent, name));
-    if (!fd && errno == EXDEV) return error("cannot delete", name, "a file system is mounted there: unmount it", EBUSY);
+    if (!fd && errno == EXDEV)
+      return error("cannot delete", name, "a file system is mounted there: unmount it", EBUSY);
     if (!fd) return errno_error("cannot open a directory to be deleted", name);
     RCRT_TRY(empty(std::move(fd), depth + 1));
     code = unlink_entry(parent, name, AT_REMOVEDIR);
@@ -136,7 +137,8 @@ Result<void> remove_tree(int parent, const char* name) {
   if (code == 0) return {};
   if (code != EISDIR) return error("cannot delete", name, {}, code);
   UniqueFd fd(open_directory(parent, name));
-  if (!fd && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) fd.reset(open_directory(parent, name));
+  if (!fd && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0)
+    fd.reset(open_directory(parent, name));
   if (!fd && errno == ENOENT) return {};
   if (!fd) return errno_error("cannot open a directory to be deleted", name);
   UniqueFd top(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
@@ -150,7 +152,8 @@ Result<void> remove_tree(const char* path) {
   std::string text = path;
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   size_t slash = text.rfind('/');
-  if (slash == text.npos || text.size() == 1) return error("cannot delete", path, "give an absolute path", EINVAL);
+  if (slash == text.npos || text.size() == 1)
+    return error("cannot delete", path, "give an absolute path", EINVAL);
   UniqueFd parent(::open(slash == 0 ? "/" : text.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!parent && (errno == ENOENT || errno == ENOTDIR)) return {};
   if (!parent) return errno_error("cannot open", text.substr(0, slash));

@@ -13,11 +13,11 @@
 namespace rcrt {
 
 struct Image {
-  std::string name;       // "docker.io/library/busybox:latest", as stored
-  std::string id;         // "sha256:<hex>" of the image configuration
-  std::string digest;     // "sha256:<hex>" of the manifest
-  Json config;            // the image configuration (image-spec config.md)
-  std::vector<std::string> layers;  // relative to layers_dir(), uppermost first: "l/ab12cd3"
+  std::string name;                   // "docker.io/library/busybox:latest", as stored
+  std::string id;                     // "sha256:<hex>" of the image configuration
+  std::string digest;                 // "sha256:<hex>" of the manifest
+  Json config;                        // the image configuration (image-spec config.md)
+  std::vector<std::string> layers;    // relative to layers_dir(), uppermost first: "l/ab12cd3"
   std::vector<std::string> diff_ids;  // hex, as in the configuration (lowest first)
 };
 

@@ -43,16 +43,18 @@ Status prepare(Call& call) {
 
   rcrt::fault_point("storage-dir: clone");
   // What is mounted below belongs to the root as well.
-  UniqueFd root(open_tree(directory.get(), "",
-                          AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-  if (!root) return fail_errno("cannot make a mount of the root directory", source, errno == EPERM ? "run as root" : "");
+  UniqueFd root(
+      open_tree(directory.get(), "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!root)
+    return fail_errno("cannot make a mount of the root directory", source,
+                      errno == EPERM ? "run as root" : "");
 
   // Mounting and unmounting in the container stays in the container.
   mount_attr attributes{};
   attributes.propagation = 1UL << 18;  // MS_PRIVATE
   if (call.flag("read_only")) attributes.attr_set = MOUNT_ATTR_RDONLY;
-  if (::syscall(SYS_mount_setattr, root.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) !=
-      0)
+  if (::syscall(SYS_mount_setattr, root.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                sizeof attributes) != 0)
     return fail_errno("cannot set the attributes of the root directory's mount", source);
   rcrt::fault_point("storage-dir: ready");
   call.give_fd("root", root.release());
@@ -63,4 +65,5 @@ constexpr rcrt_storage_v1 kStorage = {.size = sizeof(rcrt_storage_v1), .prepare 
 
 }  // namespace
 
-RCRT_PLUGIN("storage-dir", "1.0", "a directory, used in place as the root", "MIT", {RCRT_STORAGE_V1, &kStorage});
+RCRT_PLUGIN("storage-dir", "1.0", "a directory, used in place as the root", "MIT",
+            {RCRT_STORAGE_V1, &kStorage});

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// storage-overlay: image layers below, the container's own changes above.
+//
+//   "dir"/upper   what the container changed
+//   "dir"/work    overlayfs' own
+//   "dir"/lower   short links to the layers, when their names are too long
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rcrt/plugin.hpp>
+
+#include "base/fault.h"
+#include "base/tree.h"
+#include "changes.h"
+#include "mount.h"
+#include "request.h"
+
+namespace rcrt::overlay {
+namespace {
+
+using sdk::Call;
+using sdk::fail;
+using sdk::fail_errno;
+using sdk::Status;
+
+Status make_directory(int parent, const char* name, const std::string& dir) {
+  if (::mkdirat(parent, name, 0700) == 0 || errno == EEXIST) return {};
+  return fail_errno("cannot create", dir + "/" + name);
+}
+
+// The root directory's own mode and owner are those of the upper directory: take them
+// from the uppermost layer.
+Status make_upper(const Request& request, int dir) {
+  if (::mkdirat(dir, "upper.new", 0700) != 0 && errno != EEXIST)
+    return fail_errno("cannot create", request.dir + "/upper");
+  std::string top = request.layers.empty() ? request.source : request.layers_dir + "/" + request.layers[0];
+  struct stat info;
+  if (::stat(top.c_str(), &info) != 0)
+    return fail_errno(
+        request.layers.empty() ? "cannot use as a root directory" : "cannot open an image layer", top,
+        request.layers.empty() ? "name a directory that exists" : "import or pull the image again");
+  if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "cannot use as a root directory", top);
+  if (::fchownat(dir, "upper.new", info.st_uid, info.st_gid, 0) != 0 ||
+      ::fchmodat(dir, "upper.new", info.st_mode & 07777, 0) != 0)
+    return fail_errno("cannot set owner and mode of", request.dir + "/upper");
+  if (::renameat(dir, "upper.new", dir, "upper") != 0)
+    return fail_errno("cannot create", request.dir + "/upper");
+  return {};
+}
+
+// A layer that was mounted with "volatile" carries a mark, and the kernel refuses to mount
+// it again: what the container wrote may not be on the disk. Put it there, take the mark off.
+Status settle_volatile(Call& call, const Request& request, int dir) {
+  struct stat mark;
+  if (::fstatat(dir, "work/work/incompat/volatile", &mark, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  timespec now, up;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  ::clock_gettime(CLOCK_BOOTTIME, &up);
+  if (mark.st_mtim.tv_sec < now.tv_sec - up.tv_sec - 1)
+    call.warn(
+        "the container's data in \"" + request.dir +
+        "\" was written without syncing and the machine has restarted since: files may be damaged, ignoring");
+  UniqueFd upper(::openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!upper || ::syncfs(upper.get()) != 0) return fail_errno("cannot sync", request.dir + "/upper");
+  UniqueFd work(::openat(dir, "work/work", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!work) return fail_errno("cannot open", request.dir + "/work/work");
+  if (auto removed = remove_tree(work.get(), "incompat"); !removed)
+    return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
+  return {};
+}
+
+Status prepare(Call& call) {
+  auto request = read_request(call);
+  if (!request) return std::unexpected(request.error());
+  fault_point("storage-overlay: begin");
+  if (::mkdir(request->dir.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("cannot create the container's storage", request->dir);
+  UniqueFd dir(::open(request->dir.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!dir) return fail_errno("cannot open the container's storage", request->dir);
+  fault_point("storage-overlay: dir");
+
+  if (::faccessat(dir.get(), "upper", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (Status made = make_upper(*request, dir.get()); !made) return made;
+  } else if (Status settled = settle_volatile(call, *request, dir.get()); !settled) {
+    return settled;
+  }
+  if (Status made = make_directory(dir.get(), "work", request->dir); !made) return made;
+  fault_point("storage-overlay: folders");
+
+  auto root = mount_overlay(*request);
+  if (!root) return std::unexpected(root.error());
+  call.give_fd("root", root->release());
+  fault_point("storage-overlay: given");
+  return {};
+}
+
+// There is nothing to release: the mount is attached nowhere and goes with its last user.
+
+Status remove(Call& call) {
+  auto request = read_request(call);
+  if (!request) return std::unexpected(request.error());
+  fault_point("storage-overlay: remove");
+  if (auto removed = remove_tree(request->dir.c_str()); !removed)
+    return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
+  fault_point("storage-overlay: removed");
+  return {};
+}
+
+Status usage(Call& call) {
+  auto request = read_request(call);
+  if (!request) return std::unexpected(request.error());
+  auto used = usage_of(request->dir + "/upper");
+  if (!used) return std::unexpected(used.error());
+  call.result({{"size", used->size}, {"inodes", used->inodes}});
+  return {};
+}
+
+Status diff(Call& call) {
+  auto request = read_request(call);
+  if (!request) return std::unexpected(request.error());
+  std::vector<std::string> lower;
+  for (const std::string& layer : request->layers) lower.push_back(request->layers_dir + "/" + layer);
+  if (lower.empty()) lower.push_back(request->source);
+  auto changes = changes_of(request->dir + "/upper", lower);
+  if (!changes) return std::unexpected(changes.error());
+  sdk::Json list = sdk::Json::array();
+  for (const auto& [path, kind] : *changes) list.push_back({{"path", path}, {"kind", std::string(1, kind)}});
+  call.result({{"changes", std::move(list)}});
+  return {};
+}
+
+constexpr rcrt_storage_v1 kStorage = {.size = sizeof(rcrt_storage_v1),
+                                      .prepare = RCRT_FUNCTION(prepare),
+                                      .remove = RCRT_FUNCTION(remove),
+                                      .usage = RCRT_FUNCTION(usage),
+                                      .diff = RCRT_FUNCTION(diff)};
+
+}  // namespace
+}  // namespace rcrt::overlay
+
+RCRT_PLUGIN("storage-overlay", "1.0", "image layers and a layer of changes, by overlayfs", "MIT",
+            {RCRT_STORAGE_V1, &rcrt::overlay::kStorage});
