@@ -155,6 +155,15 @@ struct Launcher::Impl {
   UniqueFd console;
   ContainerProcess process;
   std::optional<ExitRecord> exit;
+
+  Result<ExitRecord> wait();
+  // The child's own error. It is about to end: once the monitor has recorded that, the
+  // caller may remove the container's folder.
+  std::unexpected<Error> failure(const launch::FailedMessage& message) {
+    Error error = to_error(message);
+    if (auto ended = wait(); !ended) error.hint = ended.error().message();
+    return std::unexpected(std::move(error));
+  }
 };
 
 Launcher::Launcher() : impl_(std::make_unique<Impl>()) {}
@@ -201,7 +210,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   // When the set-up has failed already, its own error says more than any later one.
   UniqueFd fd;
   if (auto early = receive(impl.sync.get(), message, fd, MSG_DONTWAIT); early && *early) {
-    if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+    if (message.kind == Kind::kFailed) return impl.failure(message.failed);
     if (message.kind == Kind::kConsole) impl.console = std::move(fd);
   }
   if (new_network && !impl.process.netns)
@@ -217,17 +226,21 @@ Result<void> Launcher::go() {
   fault_point("launcher.go.child");
   send_simple(impl.control.get(), Kind::kGo);
   fault_point("launcher.go.monitor");
+  bool read = alive;
   for (;;) {
     Message message = {};
     UniqueFd fd;
     auto more = receive(impl.sync.get(), message, fd);
-    // Not alive, or a reset instead of an end: the child never read our go.
-    if (!more || (!*more && !alive))
-      return error("the container's process was killed before it could execute its command");
+    if (!more && more.error().code == ECONNRESET) {
+      read = false;  // the child never read our go; its error is still to come
+      continue;
+    }
+    if (!more) return std::unexpected(more.error());
     if (!*more) break;
-    if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+    if (message.kind == Kind::kFailed) return impl.failure(message.failed);
     if (message.kind == Kind::kConsole) impl.console = std::move(fd);
   }
+  if (!read) return error("the container's process was killed before it could execute its command");
   impl.sync.reset();
   fault_point("launcher.go.after");
   return {};
@@ -236,19 +249,23 @@ Result<void> Launcher::go() {
 int Launcher::console() const { return impl_->console.get(); }
 int Launcher::exit_event() const { return impl_->control.get(); }
 
-Result<ExitRecord> Launcher::wait() {
-  Impl& impl = *impl_;
-  while (!impl.exit) {
+Result<ExitRecord> Launcher::Impl::wait() {
+  while (!exit) {
     Message message = {};
     UniqueFd fd;
-    RCRT_ASSIGN(bool more, receive(impl.control.get(), message, fd));
+    RCRT_ASSIGN(bool more, receive(control.get(), message, fd));
     if (!more) return error("rcrt-monitor is gone; the container's exit status is lost");
     if (message.kind != Kind::kExited) continue;
-    impl.exit = ExitRecord{message.exited.exit_code, message.exited.signal, message.exited.oom_killed != 0,
-                           message.exited.finished_at};
+    auto& exited = message.exited;
+    exit = ExitRecord{exited.exit_code, exited.signal, exited.oom_killed != 0, exited.finished_at};
   }
+  return *exit;
+}
+
+Result<ExitRecord> Launcher::wait() {
+  RCRT_ASSIGN(ExitRecord record, impl_->wait());
   fault_point("launcher.wait.after");
-  return *impl.exit;
+  return record;
 }
 
 void Launcher::cleaned_up() {

@@ -31,7 +31,7 @@ long follow_dangling(int parent, const char* name, char* path, size_t prefix, co
   if (out + length + tail + 2 > sizeof joined) return -ENAMETOOLONG;
   memcpy(joined + out, link, length);
   out += length;
-  joined[out++] = '/';
+  if (tail > 0) joined[out++] = '/';
   memcpy(joined + out, rest, tail + 1);
   memcpy(path, joined, out + tail + 1);
   return 0;

@@ -3,6 +3,7 @@
 // mount namespace and a temporary folder.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
