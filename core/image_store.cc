@@ -2,122 +2,60 @@
 #include "core/image_store.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/unique_fd.h"
+#include "core/oci_layout.h"
 
 namespace rcrt {
 namespace {
 
-constexpr size_t kMaxIndex = 64 << 20;
-constexpr size_t kMaxDocument = 8 << 20;  // a manifest or an image configuration
-constexpr size_t kMaxLayers = 10000;
-constexpr const char* kRefName = "org.opencontainers.image.ref.name";
-constexpr const char* kHint = "see 'rcrt images'; bring one in with 'rcrt import ROOTFS.tar NAME'";
-constexpr const char* kDamaged = "the image store is damaged: import the image again";
+constexpr uint64_t kLargestIndex = 64 << 20;
+constexpr uint64_t kLargestDocument = 8 << 20;  // manifest, configuration
+constexpr size_t kLinkName = 7;
+constexpr size_t kShortestPrefix = 4;
+constexpr const char* kMakeImageHint = "see `rcrt images`, or make it with `rcrt import ROOTFS.tar NAME`";
 
-// A regular file's content, at most `limit` bytes.
-Result<std::string> read_bounded(const std::string& path, size_t limit) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+// A whole regular file of at most `limit` bytes.
+Result<std::string> read_file(const std::string& path, uint64_t limit) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) return errno_error("cannot open", path);
-  struct stat info;
-  if (::fstat(fd.get(), &info) != 0) return errno_error("cannot examine", path);
-  if (!S_ISREG(info.st_mode)) return error("not a regular file", path, kDamaged);
-  if (static_cast<uint64_t>(info.st_size) > limit) return error("file too large", path, kDamaged, EFBIG);
+  struct stat info{};
+  if (fstat(fd.get(), &info) != 0) return errno_error("cannot stat", path);
+  if (!S_ISREG(info.st_mode)) return error("not a regular file", path, {}, EBADMSG);
+  if (static_cast<uint64_t>(info.st_size) > limit) return error("too large", path, {}, EFBIG);
   std::string text(static_cast<size_t>(info.st_size), '\0');
   size_t have = 0;
   while (have < text.size()) {
-    ssize_t got = ::read(fd.get(), text.data() + have, text.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error("cannot read", path);
-    if (got == 0) break;
-    have += static_cast<size_t>(got);
+    const ssize_t n = read(fd.get(), text.data() + have, text.size() - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("cannot read", path);
+    if (n == 0) break;
+    have += static_cast<size_t>(n);
   }
   text.resize(have);
   return text;
 }
 
-Result<Json> read_json(const std::string& path, size_t limit) {
-  RCRT_ASSIGN(std::string text, read_bounded(path, limit));
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return error("not a JSON object", path, kDamaged);
-  return json;
+Result<void> write_all(int fd, std::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t n = write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("cannot write", path);
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
 }
 
-// A member that is a string, or "".
-std::string text_of(const Json& json, const char* member) {
-  if (!json.is_object()) return {};
-  auto it = json.find(member);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-const Json& member_of(const Json& json, const char* member) {
-  static const Json kNone;
-  if (!json.is_object()) return kNone;
-  auto it = json.find(member);
-  return it == json.end() ? kNone : *it;
-}
-
-bool is_lower_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-// The hex part of "sha256:<64 hex>".
-Result<std::string> hex_of(const std::string& digest) {
-  if (digest.size() != 71 || !digest.starts_with("sha256:") ||
-      !is_lower_hex(std::string_view(digest).substr(7)))
-    return error("not a SHA-256 digest", digest, kDamaged);
-  return digest.substr(7);
-}
-
-// RFC 3339 to seconds since the epoch, 0 if it is not that.
-int64_t parse_time(const std::string& text) {
-  tm when{};
-  const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &when);
-  if (!end) return 0;
-  int64_t seconds = ::timegm(&when);
-  while (*end == '.' || (*end >= '0' && *end <= '9')) ++end;
-  int hours = 0, minutes = 0;
-  char sign = 0;
-  if (std::sscanf(end, "%c%2d:%2d", &sign, &hours, &minutes) == 3 && (sign == '+' || sign == '-'))
-    seconds -= (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
-  return seconds;
-}
-
-struct Descriptor {
-  std::string digest;  // with "sha256:"
-  std::string hex;
-  uint64_t size = 0;
-  std::string media_type;
-};
-
-Result<Descriptor> read_descriptor(const Json& json) {
-  Descriptor descriptor;
-  descriptor.digest = text_of(json, "digest");
-  RCRT_ASSIGN(descriptor.hex, hex_of(descriptor.digest));
-  const Json& size = member_of(json, "size");
-  if (size.is_number_unsigned()) descriptor.size = size.get<uint64_t>();
-  descriptor.media_type = text_of(json, "mediaType");
-  return descriptor;
-}
-
-bool is_manifest(const std::string& type) {
-  return type == "application/vnd.oci.image.manifest.v1+json" ||
-         type == "application/vnd.docker.distribution.manifest.v2+json";
-}
-bool is_index(const std::string& type) {
-  return type == "application/vnd.oci.image.index.v1+json" ||
-         type == "application/vnd.docker.distribution.manifest.list.v2+json";
-}
-
-std::string architecture() {
+std::string_view machine_architecture() {
 #if defined(__x86_64__)
   return "amd64";
 #elif defined(__aarch64__)
@@ -127,133 +65,134 @@ std::string architecture() {
 #endif
 }
 
-struct Manifest {
-  Descriptor self, config;
-  uint64_t layer_bytes = 0;
+std::string images_dir(const std::string& root) { return root + "/images"; }
+
+// The descriptors of index.json; none when there is no store yet.
+Result<std::vector<Descriptor>> read_index(const std::string& root) {
+  const std::string path = images_dir(root) + "/index.json";
+  auto text = read_file(path, kLargestIndex);
+  if (!text && text.error().code == ENOENT) return std::vector<Descriptor>();
+  if (!text) return std::unexpected(text.error());
+  RCRT_ASSIGN(Json json, parse_object(*text, path));
+  auto index = parse_index(json);
+  if (!index) return wrap(index.error(), "cannot use", path);
+  return index;
+}
+
+Result<Json> read_blob(const std::string& root, const Descriptor& descriptor) {
+  const std::string path = images_dir(root) + "/blobs/sha256/" + descriptor.digest.substr(7);
+  auto text = read_file(path, kLargestDocument);
+  if (!text) return wrap(text.error(), "incomplete image, missing", descriptor.digest);
+  if (text->size() != descriptor.size)
+    return error("damaged image, wrong size of", path, "import it again", EBADMSG);
+  return parse_object(*text, path);
+}
+
+struct FoundManifest {
+  Descriptor descriptor;
+  Manifest manifest;
 };
 
-class Reader {
- public:
-  explicit Reader(const std::string& root) : images_(root + "/images") {}
-
-  // The descriptors of index.json; none when there is no store yet.
-  Result<std::vector<Json>> entries() const {
-    auto index = read_json(images_ + "/index.json", kMaxIndex);
-    if (!index && index.error().code == ENOENT) return std::vector<Json>();
-    if (!index) return std::unexpected(index.error());
-    const Json& manifests = member_of(*index, "manifests");
-    if (!manifests.is_array()) return error("no list of manifests in", images_ + "/index.json", kDamaged);
-    return manifests.get<std::vector<Json>>();
+// The manifest of an entry; of a multi-platform index, the one for this machine.
+Result<FoundManifest> read_manifest(const std::string& root, Descriptor descriptor) {
+  RCRT_ASSIGN(Json json, read_blob(root, descriptor));
+  if (is_index_type(descriptor.media_type)) {
+    RCRT_ASSIGN(auto entries, parse_index(json));
+    auto mine = std::ranges::find_if(entries, [](const Descriptor& d) {
+      return !is_index_type(d.media_type) && d.os == "linux" && d.architecture == machine_architecture();
+    });
+    if (mine == entries.end())
+      return error("no image for this machine in the index", descriptor.digest, {}, ENOENT);
+    descriptor = *mine;
+    RCRT_ASSIGN(json, read_blob(root, descriptor));
   }
-
-  Result<Json> blob(const Descriptor& descriptor) const {
-    std::string path = images_ + "/blobs/sha256/" + descriptor.hex;
-    auto json = read_json(path, kMaxDocument);
-    if (!json && json.error().code == ENOENT) return error("a part of the image is missing", path, kDamaged);
-    return json;
-  }
-
-  // From an entry of index.json; an index below it is resolved for this machine.
-  Result<Manifest> manifest(const Json& entry, int depth = 0) const {
-    Manifest manifest;
-    RCRT_ASSIGN(manifest.self, read_descriptor(entry));
-    RCRT_ASSIGN(Json json, blob(manifest.self));
-    std::string type = text_of(json, "mediaType");
-    if (type.empty()) type = manifest.self.media_type;
-    // What says one thing in the index and another in itself could be read either way.
-    if (is_manifest(type) != is_manifest(manifest.self.media_type) ||
-        (json.contains("manifests") && json.contains("config")))
-      return error("the manifest is ambiguous", manifest.self.digest, kDamaged);
-    if (is_index(type)) {
-      if (depth > 2) return error("indexes inside indexes inside indexes", manifest.self.digest);
-      const Json& list = member_of(json, "manifests");
-      for (const Json& item : list.is_array() ? list : Json::array()) {
-        const Json& platform = member_of(item, "platform");
-        if (text_of(platform, "os") == "linux" && text_of(platform, "architecture") == architecture())
-          return this->manifest(item, depth + 1);
-      }
-      return error("the image has no variant for this machine, linux/" + architecture(),
-                   manifest.self.digest);
-    }
-    if (!is_manifest(type)) return error("not an image manifest but " + type, manifest.self.digest);
-    auto config = read_descriptor(member_of(json, "config"));
-    if (!config) return wrap(config.error(), "cannot read the image manifest", manifest.self.digest);
-    manifest.config = std::move(*config);
-    const Json& layers = member_of(json, "layers");
-    for (const Json& layer : layers.is_array() ? layers : Json::array()) {
-      const Json& size = member_of(layer, "size");
-      if (size.is_number_unsigned()) manifest.layer_bytes += size.get<uint64_t>();
-    }
-    return manifest;
-  }
-
- private:
-  std::string images_;
-};
-
-std::string name_of(const Json& entry) { return text_of(member_of(entry, "annotations"), kRefName); }
-
-// The name as everything here compares it; others (skopeo, umoci) may store a short one.
-std::string full_name_of(const Json& entry) {
-  std::string name = name_of(entry);
-  auto full = normalize_reference(name);
-  return full ? *full : name;
+  RCRT_ASSIGN(Manifest manifest, parse_manifest(json));
+  return FoundManifest{std::move(descriptor), std::move(manifest)};
 }
 
-// The digits of an id or of the beginning of one, or "".
-std::string id_digits(const std::string& reference) {
-  std::string digits = reference.starts_with("sha256:") ? reference.substr(7) : reference;
-  return digits.size() >= 4 && digits.size() <= 64 && is_lower_hex(digits) ? digits : std::string();
+// The short link to layers/<hex>. Its name is seven digits of the hex, from wherever in
+// it they collide with no other layer's: see image-oci, which makes it.
+Result<std::string> find_link(const std::string& root, const std::string& hex) {
+  const std::string wanted = "../" + hex;
+  for (size_t at = 0; at + kLinkName <= hex.size(); ++at) {
+    const std::string link = "l/" + hex.substr(at, kLinkName);
+    char target[PATH_MAX];
+    const ssize_t n = readlink((root + "/layers/" + link).c_str(), target, sizeof target);
+    if (n >= 0 && std::string_view(target, static_cast<size_t>(n)) == wanted) return link;
+  }
+  return error("layer not unpacked", "sha256:" + hex, "import the image again", ENODATA);
 }
 
-Result<Json> find_entry(const Reader& reader, const std::vector<Json>& entries,
-                        const std::string& reference) {
-  auto full = normalize_reference(reference);
-  std::string digits = id_digits(reference);
-  if (!full && digits.empty()) return std::unexpected(full.error());
-  if (full) {
-    size_t at = full->find('@');
-    for (const Json& entry : entries) {
-      if (full_name_of(entry) == *full) return entry;
-      // name@digest: the manifest with that digest, under any tag of that name.
-      if (at != full->npos && text_of(entry, "digest") == full->substr(at + 1) &&
-          full_name_of(entry).starts_with(full->substr(0, at)))
-        return entry;
-    }
-  }
-  if (!digits.empty()) {
-    const Json* found = nullptr;
-    std::string id;
-    for (const Json& entry : entries) {
-      auto manifest = reader.manifest(entry);
-      if (!manifest) continue;
-      if (!manifest->config.hex.starts_with(digits) && manifest->self.hex != digits) continue;
-      if (found && id != manifest->config.hex)
-        return error("more than one image has an id that begins with", digits, "give more digits");
-      found = &entry;
-      id = manifest->config.hex;
-    }
-    if (found) return *found;
-  }
-  return error("no such image", reference, kHint, ENOENT);
+// An image's name with the digest cut off: "docker.io/library/busybox:latest".
+std::string without_digest(const std::string& name) { return name.substr(0, name.find('@')); }
+
+std::string repository(const std::string& name) {
+  const std::string tagged = without_digest(name);
+  const size_t slash = tagged.rfind('/');
+  const size_t colon = tagged.find(':', slash == std::string::npos ? 0 : slash);
+  return tagged.substr(0, colon);
 }
 
-Result<void> write_index(const std::string& images, const Json& index) {
-  std::string temporary = images + "/.index.json.new", text = index.dump();
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) return errno_error("cannot create", temporary);
-  for (size_t done = 0; done < text.size();) {
-    ssize_t wrote = ::write(fd.get(), text.data() + done, text.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return errno_error("cannot write", temporary);
-    done += static_cast<size_t>(wrote);
+// Whether a stored name is the one meant. Others' tools may have stored a short one.
+bool is_named(const Descriptor& entry, const std::string& reference,
+              const std::optional<std::string>& normalized) {
+  if (entry.name.empty()) return false;
+  if (entry.name == reference) return true;
+  if (!normalized) return false;
+  auto stored = normalize_reference(entry.name);
+  if (!stored) return false;
+  const size_t at = normalized->find('@');
+  if (at == std::string::npos) return *stored == *normalized;
+  return entry.digest == normalized->substr(at + 1) && repository(*stored) == repository(*normalized);
+}
+
+std::optional<std::string> normalized_or_none(const std::string& reference) {
+  auto normalized = normalize_reference(reference);
+  return normalized ? std::optional(std::move(*normalized)) : std::nullopt;
+}
+
+// The hex digits of an id or a prefix of one; empty when the reference is no id.
+std::string id_prefix(const std::string& reference) {
+  const bool qualified = reference.starts_with("sha256:");
+  std::string hex = qualified ? reference.substr(7) : reference;
+  if (hex.size() < kShortestPrefix || hex.size() > 64) return {};
+  const bool good =
+      std::ranges::all_of(hex, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return good ? hex : std::string();
+}
+
+std::unexpected<Error> no_such_image(const std::string& reference) {
+  auto failure = error("no such image", reference, kMakeImageHint, ENOENT);
+  return failure;
+}
+
+// The entry meant by name, else by id.
+Result<Descriptor> find_entry(const std::string& root, const std::vector<Descriptor>& index,
+                              const std::string& reference) {
+  const auto normalized = normalized_or_none(reference);
+  for (const Descriptor& entry : index)
+    if (is_named(entry, reference, normalized)) return entry;
+  const std::string prefix = id_prefix(reference);
+  if (prefix.empty()) {
+    if (!normalized) {
+      auto invalid = normalize_reference(reference);
+      return std::unexpected(invalid.error());
+    }
+    return no_such_image(reference);
   }
-  if (::fsync(fd.get()) != 0) return errno_error("cannot sync", temporary);
-  if (::rename(temporary.c_str(), (images + "/index.json").c_str()) != 0)
-    return errno_error("cannot replace", images + "/index.json");
-  UniqueFd folder(::open(images.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) return errno_error("cannot sync", images);
-  return {};
+  const Descriptor* found = nullptr;
+  std::string found_id;
+  for (const Descriptor& entry : index) {
+    auto manifest = read_manifest(root, entry);
+    if (!manifest) continue;  // a broken image has no id to be found by
+    const std::string& id = manifest->manifest.config.digest;
+    if (!id.substr(7).starts_with(prefix) || id == found_id) continue;
+    if (found != nullptr) return error("ambiguous image id", reference, "give more digits", EINVAL);
+    found = &entry;
+    found_id = id;
+  }
+  if (found == nullptr) return no_such_image(reference);
+  return *found;
 }
 
 }  // namespace
@@ -263,78 +202,94 @@ ImageStore::ImageStore(std::string root) : root_(std::move(root)) {}
 std::string ImageStore::layers_dir() const { return root_ + "/layers"; }
 
 Result<Image> ImageStore::resolve(const std::string& reference) const {
-  Reader reader(root_);
-  RCRT_ASSIGN(std::vector<Json> entries, reader.entries());
-  RCRT_ASSIGN(Json entry, find_entry(reader, entries, reference));
-  auto damaged = [&](const Error& below) { return wrap(below, "cannot use the image", reference); };
-  auto manifest = reader.manifest(entry);
-  if (!manifest) return damaged(manifest.error());
-  auto config = reader.blob(manifest->config);
-  if (!config) return damaged(config.error());
-
-  Image image;
-  image.name = full_name_of(entry);
-  image.id = manifest->config.digest;
-  image.digest = manifest->self.digest;
-  const Json& diff_ids = member_of(member_of(*config, "rootfs"), "diff_ids");
-  if (!diff_ids.is_array() || diff_ids.empty() || diff_ids.size() > kMaxLayers)
-    return damaged(Error{"the image configuration lists no layers", image.id, 0, {}, {}});
-  for (const Json& diff_id : diff_ids) {
-    auto hex = hex_of(diff_id.is_string() ? diff_id.get<std::string>() : "");
-    if (!hex) return damaged(hex.error());
-    image.diff_ids.push_back(*hex);
-    // Link names are the first seven digits; where those are taken by another layer the image
-    // plugin makes a longer one.
-    std::string link;
-    for (size_t length = 7; link.empty() && length <= 64; ++length) {
-      std::string path = layers_dir() + "/l/" + hex->substr(0, length);
-      char target[80];
-      ssize_t size = ::readlink(path.c_str(), target, sizeof target);
-      if (size < 0) break;
-      if (std::string_view(target, static_cast<size_t>(size)) == "../" + *hex)
-        link = "l/" + hex->substr(0, length);
+  RCRT_ASSIGN(auto index, read_index(root_));
+  RCRT_ASSIGN(Descriptor entry, find_entry(root_, index, reference));
+  auto read = [&]() -> Result<Image> {
+    RCRT_ASSIGN(FoundManifest found, read_manifest(root_, entry));
+    Image image;
+    image.name = entry.name;
+    image.digest = found.descriptor.digest;
+    image.id = found.manifest.config.digest;
+    RCRT_ASSIGN(image.config, read_blob(root_, found.manifest.config));
+    RCRT_ASSIGN(image.diff_ids, parse_diff_ids(image.config));
+    if (image.diff_ids.size() != found.manifest.layers.size())
+      return error("manifest and configuration disagree about the layers", image.digest, {}, EBADMSG);
+    for (auto hex = image.diff_ids.rbegin(); hex != image.diff_ids.rend(); ++hex) {
+      RCRT_ASSIGN(std::string link, find_link(root_, *hex));
+      image.layers.push_back(std::move(link));
     }
-    if (link.empty())
-      return damaged(Error{
-          "a layer is not unpacked", layers_dir() + "/" + *hex, 0, "import or pull the image again", {}});
-    image.layers.insert(image.layers.begin(), link);
-  }
-  image.config = std::move(*config);
+    return image;
+  };
+  auto image = read();
+  if (!image) return wrap(image.error(), "cannot use image", reference);
   return image;
 }
 
 Result<std::vector<ImageSummary>> ImageStore::list() const {
-  Reader reader(root_);
-  RCRT_ASSIGN(std::vector<Json> entries, reader.entries());
+  RCRT_ASSIGN(auto index, read_index(root_));
   std::vector<ImageSummary> images;
-  for (const Json& entry : entries) {
-    auto manifest = reader.manifest(entry);
-    if (!manifest) return wrap(manifest.error(), "cannot read the image", name_of(entry));
-    RCRT_ASSIGN(Json config, reader.blob(manifest->config));
-    images.push_back({full_name_of(entry), manifest->config.digest, manifest->self.digest,
-                      parse_time(text_of(config, "created")), manifest->layer_bytes});
+  for (const Descriptor& entry : index) {
+    ImageSummary summary;
+    summary.name = entry.name;
+    summary.digest = entry.digest;
+    // A broken image is listed, without an id, so that it can be seen and removed.
+    if (auto found = read_manifest(root_, entry)) {
+      summary.digest = found->descriptor.digest;
+      summary.id = found->manifest.config.digest;
+      for (const Descriptor& layer : found->manifest.layers) summary.size += layer.size;
+      if (auto config = read_blob(root_, found->manifest.config))
+        if (auto created = config->find("created"); created != config->end() && created->is_string())
+          summary.created = parse_time(created->get<std::string>());
+    }
+    images.push_back(std::move(summary));
   }
   return images;
 }
 
 Result<void> ImageStore::untag(const std::string& reference) {
-  std::string images = root_ + "/images";
-  UniqueFd lock(::open((images + "/.lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!lock) {
-    if (errno == ENOENT) return error("no such image", reference, kHint, ENOENT);
-    return errno_error("cannot open the lock of the image store", images + "/.lock");
+  const std::string path = images_dir(root_) + "/index.json";
+  const std::string lock_path = images_dir(root_) + "/.lock";
+  UniqueFd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock && errno == ENOENT) return no_such_image(reference);
+  if (!lock) return errno_error("cannot open", lock_path);
+  while (flock(lock.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return errno_error("cannot lock", lock_path);
+
+  auto text = read_file(path, kLargestIndex);
+  if (!text && text.error().code == ENOENT) return no_such_image(reference);
+  if (!text) return std::unexpected(text.error());
+  RCRT_ASSIGN(Json json, parse_object(*text, path));
+  RCRT_ASSIGN(auto index, parse_index(json));
+  RCRT_ASSIGN(Descriptor entry, find_entry(root_, index, reference));
+
+  // By name one entry goes; by id every name of that image.
+  const bool by_name = is_named(entry, reference, normalized_or_none(reference));
+  std::string id;
+  if (!by_name) {
+    RCRT_ASSIGN(FoundManifest found, read_manifest(root_, entry));
+    id = found.manifest.config.digest;
   }
-  while (::flock(lock.get(), LOCK_EX) != 0)
-    if (errno != EINTR) return errno_error("cannot lock the image store", images);
-  Reader reader(root_);
-  RCRT_ASSIGN(std::vector<Json> entries, reader.entries());
-  RCRT_ASSIGN(Json entry, find_entry(reader, entries, reference));
-  RCRT_ASSIGN(Json index, read_json(images + "/index.json", kMaxIndex));
+  auto goes = [&](const Json& member) {
+    auto candidate = parse_descriptor(member);
+    if (!candidate) return false;
+    if (by_name) return candidate->name == entry.name && candidate->digest == entry.digest;
+    auto found = read_manifest(root_, *candidate);
+    return found && found->manifest.config.digest == id;
+  };
   Json kept = Json::array();
-  for (Json& other : entries)
-    if (other != entry) kept.push_back(std::move(other));
-  index["manifests"] = std::move(kept);
-  return write_index(images, index);
+  for (const Json& member : json["manifests"])
+    if (!goes(member)) kept.push_back(member);
+  json["manifests"] = std::move(kept);
+
+  const std::string temporary = images_dir(root_) + "/.index.json.new";
+  UniqueFd out(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!out) return errno_error("cannot create", temporary);
+  RCRT_TRY(write_all(out.get(), json.dump(-1, ' ', false, Json::error_handler_t::replace), temporary));
+  if (fsync(out.get()) != 0) return errno_error("cannot sync", temporary);
+  if (rename(temporary.c_str(), path.c_str()) != 0) return errno_error("cannot rename", temporary);
+  UniqueFd dir(open(images_dir(root_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir || fsync(dir.get()) != 0) return errno_error("cannot sync", images_dir(root_));
+  return {};
 }
 
 }  // namespace rcrt
