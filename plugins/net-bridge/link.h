@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Links, addresses and routes (rtnetlink).
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugins/net-bridge/address.h"
+#include "plugins/net-bridge/config.h"
+#include "plugins/net-bridge/netlink.h"
+
+namespace rcrt::bridge {
+
+struct Link {
+  int index = 0;
+  std::string name;
+  std::string kind;  // "bridge", "veth", "" for a plain device
+  std::array<uint8_t, 6> mac{};
+  uint32_t mtu = 0;
+  int master = 0;
+  bool up = false;       // IFF_UP
+  bool running = false;  // operstate UP or UNKNOWN
+};
+
+Expected<std::optional<Link>> find_link(Netlink& route, const std::string& name);
+Expected<std::vector<Link>> all_links(Netlink& route);
+// The link's going is no failure when it is not there.
+Status delete_link(Netlink& route, const std::string& name);
+
+// A bridge with its own stable MAC address, down. Gives its index.
+Expected<int> create_bridge(Netlink& route, const std::string& name, uint32_t mtu);
+// Addresses of the host on the bridge, then up.
+Status start_bridge(Netlink& route, int bridge, const Network& network);
+Status set_master(Netlink& route, const std::string& name, int bridge);
+
+// One message: the host's end up and enslaved, the peer born in `netns`.
+struct Veth {
+  std::string host, inside;
+  int netns = -1;
+  int bridge = 0;
+  uint32_t mtu = 0;
+  std::array<uint8_t, 6> mac{};
+};
+Status create_veth(Netlink& route, const Veth& veth);
+// Until the host's end forwards, at most a second.
+Status wait_running(Netlink& route, const std::string& name);
+
+// Addresses, loopback and interface up, default routes; `inside` is a socket in the
+// container's namespace.
+Status configure_inside(Netlink& inside, const Attachment& attachment, const Network& network);
+struct Route {
+  Subnet destination;  // prefix 0: default
+  int link = 0;
+};
+Expected<std::vector<Route>> all_routes(Netlink& route, int family);
+
+}  // namespace rcrt::bridge
