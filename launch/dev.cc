@@ -37,12 +37,40 @@ void bind_device(const Child& child, const plan::Device& device) {
   sys::close(tree);
 }
 
-void make_device(const Child& child, const plan::Device& device) {
+// Nearly all that is made here is directly in /dev: that folder is opened once.
+class Folder {
+ public:
+  explicit Folder(int root) : root_(root) {}
+  ~Folder() {
+    if (fd_ >= 0) sys::close(fd_);
+  }
+
+  // The folder that holds `path`; *name is its last part.
+  int open(const char* path, const char** name) {
+    size_t slash = strlen(path);
+    while (slash > 0 && path[slash - 1] != '/') --slash;
+    *name = path + slash;
+    if (fd_ >= 0 && slash == size_ && memcmp(path, path_, slash) == 0) return fd_;
+    if (fd_ >= 0) sys::close(fd_);
+    path_ = path;
+    size_ = slash;
+    fd_ = open_parent(root_, path, name);
+    return fd_;
+  }
+
+ private:
+  int root_;
+  int fd_ = -1;
+  const char* path_ = nullptr;
+  size_t size_ = 0;
+};
+
+void make_device(const Child& child, Folder& folders, const plan::Device& device) {
   const char* path = child.string(device.path);
   if (child.has(plan::Plan::kUserNamespace) && (device.mode & S_IFMT) != S_IFIFO)
     return bind_device(child, device);
   const char* name;
-  int folder = open_parent(child.root, path, &name);
+  int folder = folders.open(path, &name);
   if (folder < 0) fail(child, Stage::kDevice, folder, path);
   int error = sys::mknodat(folder, name, device.mode, encode(device.major, device.minor));
   if (error == 0 && (device.uid != 0 || device.gid != 0))
@@ -56,16 +84,15 @@ void make_device(const Child& child, const plan::Device& device) {
     if (bind && (status.stx_mode & S_IFMT) == S_IFLNK)
       fail(child, Stage::kDevice, -EEXIST, path, "the root holds a symbolic link of that name");
   }
-  sys::close(folder);
   if (bind) return bind_device(child, device);
   if (error < 0) fail(child, Stage::kDevice, error, path);
 }
 
-void make_link(const Child& child, const plan::Link& link) {
+void make_link(const Child& child, Folder& folders, const plan::Link& link) {
   const char* path = child.string(link.path);
   const char* target = child.string(link.target);
   const char* name;
-  int folder = open_parent(child.root, path, &name);
+  int folder = folders.open(path, &name);
   if (folder < 0) fail(child, Stage::kDeviceLink, folder, path);
   int error = sys::symlinkat(target, folder, name);
   if (error == -EEXIST && memcmp(name, "ptmx", 5) == 0) {
@@ -78,7 +105,6 @@ void make_link(const Child& child, const plan::Link& link) {
       if (error == 0) error = sys::symlinkat(target, folder, name);
     }
   }
-  sys::close(folder);
   if (error < 0 && error != -EEXIST) fail(child, Stage::kDeviceLink, error, path);
 }
 
@@ -98,9 +124,10 @@ int clone_host_device(const char* path, unsigned major, unsigned minor) {
 
 void make_devices(const Child& child) {
   auto* devices = child.table<plan::Device>(child.plan->devices);
-  for (uint32_t i = 0; i < child.plan->devices.count; ++i) make_device(child, devices[i]);
+  Folder folders(child.root);
+  for (uint32_t i = 0; i < child.plan->devices.count; ++i) make_device(child, folders, devices[i]);
   auto* links = child.table<plan::Link>(child.plan->links);
-  for (uint32_t i = 0; i < child.plan->links.count; ++i) make_link(child, links[i]);
+  for (uint32_t i = 0; i < child.plan->links.count; ++i) make_link(child, folders, links[i]);
 }
 
 }  // namespace rcrt::launch

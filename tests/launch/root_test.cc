@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Mounts, devices, masks.
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/launch/container.h"
@@ -190,6 +193,32 @@ TEST_F(Root, SymlinksCreateNothingOutside) {
   EXPECT_EQ("content\ncontent\ncontent\n", outcome.out);
   EXPECT_EQ(0, rmdir(outside.c_str())) << "something was created outside the root";
   EXPECT_NE(0, access("/tmp/rcrt-dangling", F_OK));
+}
+
+TEST_F(Root, SwappedMountTargetStaysInside) {
+  // A volume another container shares: a folder that becomes a link to the outside, and back.
+  std::string outside = folder() + "/outside";
+  mkdir(outside.c_str(), 0755);
+  mkdir((folder() + "/volume").c_str(), 0755);
+  mkdir((folder() + "/volume/dir").c_str(), 0755);
+  ASSERT_EQ(0, symlink(outside.c_str(), (folder() + "/volume/link").c_str()));
+  std::string one = folder() + "/volume/dir", two = folder() + "/volume/link";
+  pid_t swapper = fork();
+  if (swapper == 0) {
+    for (;;) renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, two.c_str(), RENAME_EXCHANGE);
+  }
+  std::string before = read_file("/proc/self/mountinfo");
+  for (int i = 0; i < 30; ++i) {
+    Json config = spec({"true"});
+    config["mounts"].push_back(
+        {{"destination", "/v"}, {"source", folder() + "/volume"}, {"options", {"rbind"}}});
+    config["mounts"].push_back({{"destination", "/v/dir/new"}, {"type", "tmpfs"}, {"source", "tmpfs"}});
+    run(config);  // may fail when the swap comes at a bad moment; must not reach outside
+  }
+  kill(swapper, SIGKILL);
+  waitpid(swapper, nullptr, 0);
+  EXPECT_EQ(before, read_file("/proc/self/mountinfo"));
+  EXPECT_EQ(0, rmdir(outside.c_str())) << "something was created outside the root";
 }
 
 TEST_F(Root, DevAsSymlinkLeavesTheMachinesAlone) {
