@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# man_test RCRT PAGE...: --help and the man pages say the same, every verb has a page, no page
+# man_test.sh RCRT PAGE...: --help and the man pages say the same, every verb has a page, no page
 # speaks of an option that does not exist, and groff has nothing to complain about.
 set -u
 rcrt=$1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# completion_test RCRT RCRT.BASH: what bash offers is what the program has.
+# completion_test.sh RCRT RCRT.BASH: what bash offers is what the program has.
 set -u
 rcrt=$(readlink -f "$1")
 # shellcheck source=/dev/null
