@@ -44,8 +44,8 @@ struct LaunchRequest {
   std::string log_path;
   bool attached = true;
 
-  std::string work_dir;   // an existing folder of this container's, in /run; the root is
-                          // attached over it inside the container's own mount namespace
+  std::string work_dir;   // this container's folder in /run; the launcher needs nothing in it: the
+                          // root is stacked on "/" of the container's own mount namespace
   std::string exit_path;  // where the exit record goes (see ExitRecord)
   // Executed by the monitor in its own place when the container is gone, unless the
   // client said cleaned_up() or the list is empty. argv[0] is an absolute path.
