@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "resources.h"
 
-#include <cmath>
 #include <cstdint>
 #include <optional>
 
@@ -18,6 +17,28 @@ struct Bad {
 const Json* member(const Json& object, const char* name) {
   auto it = object.find(name);
   return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+// Of the mathematics library, which would cost every container 60 us to load.
+double log2_of(double x) {
+  double result = 0;
+  for (; x >= 2; x /= 2) ++result;
+  for (double bit = 0.5; bit > 1e-15; bit /= 2) {
+    x *= x;
+    if (x < 2) continue;
+    x /= 2;
+    result += bit;
+  }
+  return result;
+}
+
+double power_of_10(double x) {  // 0 <= x <= 4
+  double result = 1;
+  for (; x >= 1; --x) result *= 10;
+  const double exponent = x * 2.302585092994046;
+  double sum = 1, term = 1;
+  for (int n = 1; n < 40; ++n) sum += term *= exponent / n;
+  return result * sum;
 }
 
 class Converter {
@@ -285,9 +306,10 @@ Expected<Settings> convert(const Json& resources, bool updating) {
 uint64_t weight_of_shares(uint64_t shares) {
   if (shares <= 2) return 1;
   if (shares >= 262144) return 10000;
-  double l = std::log2(static_cast<double>(shares));
-  double exponent = (l * l + 125 * l) / 612.0 - 7.0 / 34.0;
-  return static_cast<uint64_t>(std::ceil(std::pow(10, exponent)));
+  double l = log2_of(static_cast<double>(shares));
+  double weight = power_of_10((l * l + 125 * l) / 612 - 7.0 / 34);
+  auto floor = static_cast<uint64_t>(weight);
+  return weight - static_cast<double>(floor) > 1e-9 ? floor + 1 : floor;
 }
 
 uint64_t io_weight_of_blkio(uint64_t weight) { return 1 + (weight - 10) * 9999 / 990; }
