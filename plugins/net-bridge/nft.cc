@@ -150,7 +150,11 @@ Expected<std::string> Nft::list(Format format) {
   const char* text = l.output(context(context_));
   std::string output(text == nullptr ? "" : text);
   l.set_flags(context(context_), 0);
-  if (code != 0) return sdk::fail(EIO, "cannot list the ruleset", first_line(l.error(context(context_))));
+  const char* remarks = l.error(context(context_));
+  std::string notes(remarks == nullptr ? "" : remarks);
+  if (code != 0) return sdk::fail(EIO, "cannot list the ruleset", first_line(notes.c_str()));
+  // Which tables belong to iptables-nft comes as a comment beside the listing.
+  if (format == Format::text && notes.starts_with("#")) output.insert(0, notes);
   return output;
 }
 

@@ -59,6 +59,7 @@ table inet mine {
 void serve(int family, uint16_t port) {
   int listener = socket(family, SOCK_STREAM, 0), on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (family == AF_INET6) setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   sockaddr_in6 v6{};
   sockaddr_in v4{};
   v6.sin6_family = AF_INET6, v6.sin6_port = htons(port);
@@ -132,7 +133,9 @@ class BridgeTest : public testing::Test {
     outside_ = std::make_unique<NetworkNamespace>();
     observe(
         "sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0;"
-        "ip link set lo up; ip link add up0 mtu 1400 type veth peer name out0 mtu 1400 netns " +
+        // Link-local addresses at once, or neighbours are not asked for in the first second.
+        "sysctl -qw net.ipv6.conf.default.accept_dad=0; ip link set lo up; ip link add up0 mtu 1400 type "
+        "veth peer name out0 mtu 1400 netns " +
         std::to_string(outside_->pid()) +
         "; ip addr add 203.0.113.1/24 dev up0; ip addr add 2001:db8::1/64 dev up0 nodad; ip link set up0 up");
     outside_->observe(
@@ -213,6 +216,7 @@ TEST_F(BridgeTest, PublishedPortsKeepTheirSource) {
   for (int i = 0; i < 100 && ask("127.0.0.1", 8081).empty(); ++i) usleep(20000);
   for (int i = 0; i < 100 && ask("2001:db8::1", 8080).empty(); ++i) usleep(20000);
   EXPECT_EQ(ask_from(*outside_, "203.0.113.1", 8080), "203.0.113.9");
+  for (int i = 0; i < 5 && ask_from(*outside_, "2001:db8::1", 8080).empty(); ++i) sleep(1);  // neighbours
   EXPECT_EQ(ask_from(*outside_, "2001:db8::1", 8080), "2001:db8::9");
   EXPECT_NE(ask("203.0.113.1", 8080), "");
   EXPECT_NE(ask("127.0.0.1", 8080), "");
@@ -333,10 +337,10 @@ TEST_F(BridgeTest, TheRulesetIsSavedAndRestoreWarns) {
 TEST_F(BridgeTest, DoctorNamesTheChainThatDrops) {
   FakeHost host;
   observe(
-      "nft add table ip strict; nft 'add chain ip strict fwd { type filter hook forward priority 0; policy "
+      "nft add table ip strict; nft 'add chain ip strict walls { type filter hook forward priority 0; policy "
       "drop; }'");
   ASSERT_EQ(host.call(net_->doctor, shared()), 0) << host.error_what;
-  EXPECT_NE(host.result.dump().find("table ip strict, chain fwd: its policy drop"), std::string::npos)
+  EXPECT_NE(host.result.dump().find("table ip strict, chain walls: its policy drop"), std::string::npos)
       << host.result;
   observe("nft delete table ip strict");
 }

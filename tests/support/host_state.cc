@@ -42,7 +42,7 @@ std::string missing(const std::string& a, const std::string& b, const char* sign
 }  // namespace
 
 std::string observe(const std::string& command) {
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(("{ " + command + "; } 2>&1").c_str(), "re"), pclose);
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(("{ " + command + "\n} 2>&1").c_str(), "re"), pclose);
   std::string text;
   char buffer[4096];
   while (pipe)
