@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "core/container.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/files.h"
+#include "core/process.h"
+
+namespace rcrt {
+namespace {
+
+bool is_hex(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+const char* status_name(Status status) {
+  switch (status) {
+    case Status::creating: return "created";
+    case Status::running: return "running";
+    case Status::exited: return "exited";
+    case Status::dead: return "dead";
+  }
+  return "unknown";
+}
+
+UniqueFd Container::open_process() const {
+  return rcrt::open_process(pid(), state.value("startTime", uint64_t{0}));
+}
+
+UniqueFd Container::open_monitor() const {
+  return rcrt::open_process(state.value("monitorPid", -1), state.value("monitorStartTime", uint64_t{0}));
+}
+
+Result<ContainerLock> ContainerLock::acquire(const Paths& paths, const std::string& id, Mode mode, bool wait) {
+  std::string path = paths.container(id) + "/lock";
+  ContainerLock lock;
+  lock.fd_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.fd_ && errno == ENOENT) return error("no such container", id, {}, ENOENT);
+  if (!lock.fd_) return errno_error("cannot open", path);
+  int operation = (mode == Mode::shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);
+  while (flock(lock.fd_.get(), operation) != 0)
+    if (errno != EINTR) return errno_error("cannot lock container", id);
+  struct stat held, there;
+  // Whoever had the lock before may have removed the container.
+  if (fstat(lock.fd_.get(), &held) != 0 || stat(path.c_str(), &there) != 0 || held.st_ino != there.st_ino)
+    return error("no such container", id, "it has just been removed", ENOENT);
+  return lock;
+}
+
+Result<std::string> ContainerStore::find(const std::string& reference) const {
+  auto none = [&] { return error("no such container", reference, "see `rcrt ps -a`", ENOENT); };
+  if (reference.empty() || reference.find('/') != std::string::npos) return none();
+  if (std::string id = name_owner(reference); !id.empty()) return id;
+  if (!is_hex(reference) || reference.size() > 64) return none();
+  std::string found;
+  for (const auto& id : ids()) {
+    if (!id.starts_with(reference)) continue;
+    if (!found.empty()) return error("more than one container begins with", reference, "give more digits", EINVAL);
+    found = id;
+  }
+  if (found.empty()) return none();
+  return found;
+}
+
+Result<Container> ContainerStore::load(const std::string& id) const {
+  Container container;
+  container.id = id;
+  struct stat st;
+  if (stat(paths_.container(id).c_str(), &st) != 0) return error("no such container", id, {}, ENOENT);
+  auto config = read_json(paths_.container(id) + "/config.json");
+  if (config) container.config = std::move(*config);
+  else container.config = Json::object();
+  auto state = read_json(paths_.container_state(id) + "/state.json");
+  container.state = state && state->value("bootId", "") == boot_id() ? std::move(*state) : Json::object();
+  if (auto record = read_exit_record(paths_.container(id) + "/exit.json")) container.exit = *record;
+  if (container.exit)
+    container.status = Status::exited;
+  else if (container.open_process())
+    container.status = container.state.value("status", "") == "running" ? Status::running : Status::creating;
+  else if (container.open_monitor())
+    container.status = Status::running;  // ended this instant; the monitor is writing it down
+  else if (!ContainerLock::acquire(paths_, id, ContainerLock::Mode::shared, false))
+    container.status = Status::creating;
+  return container;
+}
+
+std::vector<std::string> ContainerStore::ids() const {
+  std::vector<std::string> ids = list_folder(paths_.containers());
+  std::erase_if(ids, [](const std::string& name) { return name.size() != 64 || !is_hex(name); });
+  return ids;
+}
+
+std::string ContainerStore::name_owner(const std::string& name) const {
+  char id[65];
+  ssize_t length = readlink((paths_.names() + "/" + name).c_str(), id, sizeof id);
+  return length == 64 ? std::string(id, 64) : std::string();
+}
+
+Result<void> ContainerStore::take_name(const std::string& name, const std::string& id) const {
+  if (symlink(id.c_str(), (paths_.names() + "/" + name).c_str()) == 0) return {};
+  if (errno == EEXIST)
+    return error("container name is in use", name, "choose another or remove it with `rcrt rm " + name + "`", EEXIST);
+  return errno_error("cannot take container name", name);
+}
+
+void ContainerStore::give_up_name(const std::string& name, const std::string& id) const {
+  if (!name.empty() && name_owner(name) == id) unlink((paths_.names() + "/" + name).c_str());
+}
+
+Result<void> check_name(const std::string& name) {
+  static const char kLetters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  bool good = name.size() >= 2 && name.size() <= 128 && std::string(kLetters).find(name[0]) != std::string::npos &&
+              name.find_first_not_of(std::string(kLetters) + "_.-") == std::string::npos;
+  if (!good)
+    return error("invalid container name", name, "2 to 128 of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
+                 EINVAL);
+  return {};
+}
+
+Result<std::string> new_id() {
+  std::array<unsigned char, 32> bytes;
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    return errno_error("cannot get random bytes");
+  static const char kHex[] = "0123456789abcdef";
+  std::string id;
+  for (unsigned char byte : bytes) {
+    id += kHex[byte >> 4];
+    id += kHex[byte & 15];
+  }
+  return id;
+}
+
+std::string generated_name(const std::string& id) {
+  static constexpr std::array first = {"amber", "brisk", "calm",  "deft",  "early", "fair",  "glad",  "hardy",
+                                       "ideal", "jolly", "keen",  "light", "merry", "noble", "olive", "plain",
+                                       "quick", "ready", "sharp", "tidy",  "upper", "vivid", "warm",  "young"};
+  static constexpr std::array second = {"anchor", "barge", "cabin", "dock",   "engine", "ferry",  "gauge", "harbor",
+                                        "island", "jetty", "keel",  "locker", "mast",   "needle", "oar",   "pier",
+                                        "quay",   "rail",  "sail",  "tender", "unit",   "valve",  "wagon", "yard"};
+  auto number = [&](size_t at) { return std::stoul(id.substr(at, 4), nullptr, 16); };
+  return std::string(first[number(0) % first.size()]) + "_" + second[number(4) % second.size()] + "_" + id.substr(8, 4);
+}
+
+}  // namespace rcrt

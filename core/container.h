@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// The record of a container on disk, and finding it.
+//
+//   <root>/containers/<id>/   config.json  what it is, written once
+//                             exit.json    how it ended, written by the monitor
+//                             lock         flock(2): exclusive while somebody changes it
+//                             container.log, storage/
+//   <state>/containers/<id>/  state.json   its process and networks, while it runs
+//                             journal      what to undo
+//   <root>/names/<name>       symbolic link whose text is the id
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "core/json.h"
+#include "core/launcher.h"
+#include "core/paths.h"
+
+namespace rcrt {
+
+//            creating -> running -> exited -> (removed)
+//                |          |
+//                +----------+--> dead: its process is gone and nobody recorded why;
+//                                the next command that meets it rolls it back
+enum class Status { creating, running, exited, dead };
+const char* status_name(Status status);
+
+struct Container {
+  std::string id;
+  Json config;  // config.json
+  Json state;   // state.json; {} when it does not run
+  std::optional<ExitRecord> exit;
+  Status status = Status::dead;
+
+  std::string name() const { return config.value("name", ""); }
+  pid_t pid() const { return state.value("pid", -1); }
+  bool auto_remove() const { return config.value("autoRemove", false); }
+  UniqueFd open_process() const;
+  UniqueFd open_monitor() const;
+};
+
+// A lock on one container, released when destroyed or when the process dies.
+class ContainerLock {
+ public:
+  enum class Mode { shared, exclusive };
+  // Waits; with wait false an Error with code EWOULDBLOCK when somebody else has it.
+  // ENOENT when the container has been removed.
+  static Result<ContainerLock> acquire(const Paths& paths, const std::string& id, Mode mode, bool wait = true);
+  void release() { fd_.reset(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+class ContainerStore {
+ public:
+  explicit ContainerStore(const Paths& paths) : paths_(paths) {}
+
+  // By name, id, or unique prefix of an id. ENOENT when there is none.
+  Result<std::string> find(const std::string& reference) const;
+  // What is on disk now. A container that cannot be read at all is an Error.
+  Result<Container> load(const std::string& id) const;
+  std::vector<std::string> ids() const;
+
+  // Takes a name for an id. EEXIST when another container has it.
+  Result<void> take_name(const std::string& name, const std::string& id) const;
+  // The id that has the name, or empty.
+  std::string name_owner(const std::string& name) const;
+  void give_up_name(const std::string& name, const std::string& id) const;
+
+ private:
+  const Paths& paths_;
+};
+
+// Docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]+
+Result<void> check_name(const std::string& name);
+// 64 random hex digits.
+Result<std::string> new_id();
+// Two words for a container that got no name; `id` chooses them.
+std::string generated_name(const std::string& id);
+
+}  // namespace rcrt

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// The engine: what the verbs of rcrt do, on the plugins, the launcher and the records on
+// disk. Libraries return errors; only cli/ prints.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/container.h"
+#include "core/image_store.h"
+#include "core/journal.h"
+#include "core/launcher.h"
+#include "core/paths.h"
+#include "core/plugin_host.h"
+#include "core/run_options.h"
+#include "core/users.h"
+
+namespace rcrt {
+
+// A network as a container's --net names it.
+struct NetworkChoice {
+  std::string name;     // "bridge"
+  std::string plugin;   // "bridge"
+  Json config;          // "network" member of plugin requests
+};
+
+// A container that has been started by this process.
+struct Running {
+  std::string id;
+  Launcher launcher;
+  UniqueFd pidfd;
+  bool slow_undo = false;  // leave the clean-up to the monitor, off the caller's path
+  bool idle_later = false; // the monitor has shared network objects to look after at the end
+};
+
+class Engine {
+ public:
+  Engine(Paths paths, PluginHost::LogSink log);
+
+  const Paths& paths() const { return paths_; }
+  const ContainerStore& containers() const { return containers_; }
+  const ImageStore& images() const { return images_; }
+  PluginHost& plugins() { return plugins_; }
+
+  // --- engine_run.cc
+  // The plan of a run as JSON; changes nothing.
+  Result<Json> explain(const RunOptions& options);
+  // Creates and starts a container. On failure nothing is left.
+  Result<Running> start(const RunOptions& options);
+
+  // --- engine_cleanup.cc
+  // Undoes what a container that has ended left: runs its journal backwards, and removes
+  // it when it is auto-removed, never got to run, or `remove` says so. Idempotent; goes on
+  // past failures and returns the first. A running container is killed first only if `kill`.
+  Result<void> clean_up(const std::string& id, bool remove = false, bool kill = false);
+  // Rolls back every half-made or dead container. Returns the ids it treated.
+  Result<std::vector<std::string>> recover();
+  // As recover(), for one container; nothing to do is success.
+  Result<void> recover_one(const std::string& id);
+  // Lets network plugins take down what no container uses any more.
+  Result<void> idle_networks(const std::vector<std::string>& plugins);
+
+  // --- engine_control.cc
+  Result<void> stop(const std::string& id, int timeout_seconds);
+  Result<void> kill(const std::string& id, int signal);
+  Result<void> remove(const std::string& id, bool force);
+  // Blocks until the container has ended.
+  Result<ExitRecord> wait(const std::string& id);
+  // After stop or kill: until the clean-up is done too.
+  void wait_for_clean_up(const Container& container, int timeout_ms);
+
+  // --- engine_network.cc
+  Result<NetworkChoice> find_network(const std::string& name) const;
+  std::vector<NetworkChoice> networks() const;
+  Result<void> connect(const std::string& network, const std::string& id);
+  Result<void> disconnect(const std::string& network, const std::string& id);
+  // Calls a function of a network plugin that concerns no single container: "teardown",
+  // "reconcile", "backups", "restore", "status", "doctor", "idle".
+  Result<Json> network_call(const std::string& plugin, const std::string& function, Json request = Json::object());
+
+  // --- engine_images.cc
+  // The image, the embedded one imported at first use.
+  Result<Image> find_image(const std::string& reference);
+  Result<std::string> import(const std::string& source, const std::string& name, const Json& config);
+  Result<void> unpack(const std::string& name, const std::string& directory);
+  Result<void> remove_image(const std::string& reference, bool force);
+
+ private:
+  friend class Creation;
+
+  Json network_request(const Json& config, const NetworkChoice& network, int index, const std::string& interface) const;
+  Result<Json> attach_network(const NetworkChoice& network, const Json& request, int netns);
+  Result<void> undo_step(const JournalEntry& entry, bool remove, const std::string& id);
+  std::vector<std::string> names_of(const std::string& id) const;
+  Result<void> kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries);
+  Result<std::string> resolve_namespace_mode(const std::string& mode, const char* ns) const;
+
+  Paths paths_;
+  PluginHost::LogSink log_;
+  PluginHost plugins_;
+  ContainerStore containers_;
+  ImageStore images_;
+};
+
+// /etc/hosts and /etc/resolv.conf of a container, from its configuration and the results
+// of its networks' attach.
+std::string hosts_text(const Json& config, const Json& networks);
+std::string resolv_text(const Json& config, const Json& networks);
+
+}  // namespace rcrt

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// Undo: the journal backwards, idempotent, going on past failures.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <rcrt/isolation.h>
+#include <rcrt/network.h>
+#include <rcrt/storage.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include "base/fault.h"
+#include "core/engine.h"
+#include "core/files.h"
+#include "core/process.h"
+
+namespace rcrt {
+
+Result<void> Engine::undo_step(const JournalEntry& entry, bool remove, const std::string& id) {
+  if (entry.step == "name") {
+    if (remove) containers_.give_up_name(entry.request.value("name", ""), id);
+    return {};
+  }
+  if (entry.step == "storage") {
+    RCRT_ASSIGN(const Plugin* plugin, plugins_.load("storage", entry.plugin));
+    const auto* table = plugin->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+    RCRT_TRY(plugin->call(table->release, "release", entry.request));
+    fault_point("storage released");
+    if (remove) RCRT_TRY(plugin->call(table->remove, "remove", entry.request));
+  } else if (entry.step == "isolation") {
+    RCRT_ASSIGN(const Plugin* plugin, plugins_.load("isolation", entry.plugin));
+    const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+    RCRT_TRY(plugin->call(table->release, "release", entry.request));
+  } else if (entry.step == "network") {
+    RCRT_ASSIGN(const Plugin* plugin, plugins_.load("net", entry.plugin));
+    const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
+    RCRT_TRY(plugin->call(table->detach, "detach", entry.request));
+  }
+  return {};
+}
+
+Result<void> Engine::kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries) {
+  // A cgroup reaches every process, also those that left the pid namespace.
+  for (const auto& entry : entries) {
+    if (entry.step != "isolation") continue;
+    RCRT_ASSIGN(const Plugin* plugin, plugins_.load("isolation", entry.plugin));
+    const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+    RCRT_TRY(plugin->call(table->kill, "kill", entry.request));
+  }
+  UniqueFd process = container.open_process();
+  if (!process) return {};
+  if (auto sent = send_signal(process.get(), SIGKILL); !sent && sent.error().code != ESRCH)
+    return std::unexpected(sent.error());
+  if (!wait_for_end(process.get(), 10'000))
+    return error("container does not end after SIGKILL", container.id,
+                 "a process is stuck in the kernel; try again later", ETIMEDOUT);
+  return {};
+}
+
+Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
+  auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive);
+  if (!lock && lock.error().code == ENOENT) return {};  // somebody else has done it
+  if (!lock) return std::unexpected(lock.error());
+  RCRT_ASSIGN(Container container, containers_.load(id));
+  if (container.open_process() && !kill)
+    return error("container is running", id, "stop it first", EBUSY);
+
+  std::string state = paths_.container_state(id);
+  RCRT_ASSIGN(auto entries, Journal::read(state));
+  bool started = container.exit || std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "started"; });
+  remove = remove || container.auto_remove() || !started;
+  RCRT_TRY(kill_leftovers(container, entries));
+
+  // Nothing of a stopped container is in the journal; what is removed with it is in its record.
+  if (remove && entries.empty() && container.config.contains("storageRequest"))
+    entries.push_back({"storage", container.config.value("storage", ""), container.config["storageRequest"]});
+
+  std::vector<JournalEntry> left;
+  Result<void> first;
+  for (const auto& entry : std::views::reverse(entries)) {
+    fault_point("before undo");
+    if (auto undone = undo_step(entry, remove, id); !undone) {
+      left.insert(left.begin(), entry);
+      if (first) first = std::unexpected(undone.error());
+    }
+    fault_point("undone");
+  }
+  if (!left.empty()) {
+    RCRT_TRY(Journal::replace(state, left));
+    return first;
+  }
+  if (!remove && !container.exit) {
+    // The monitor was killed: how the container ended, nobody saw.
+    Json record = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
+    RCRT_TRY(write_file(paths_.container(id) + "/exit.json", record.dump()));
+  }
+  if (remove) {
+    containers_.give_up_name(container.name(), id);
+    fault_point("name given up");
+  }
+  RCRT_TRY(remove_tree(state));
+  fault_point("state removed");
+  if (remove) RCRT_TRY(remove_tree(paths_.container(id)));
+  fault_point("data removed");
+  return {};
+}
+
+Result<void> Engine::recover_one(const std::string& id) {
+  {
+    auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive, false);
+    if (!lock && (lock.error().code == EWOULDBLOCK || lock.error().code == ENOENT)) {
+      // In somebody's hands, or gone. A name that outlived its container is free again.
+      if (lock.error().code == ENOENT)
+        for (const auto& name : names_of(id)) containers_.give_up_name(name, id);
+      return {};
+    }
+    if (!lock) return std::unexpected(lock.error());
+    RCRT_ASSIGN(Container container, containers_.load(id));
+    if (container.open_monitor()) return {};  // runs, or is being cleaned up
+    bool half_made = container.status == Status::dead || container.status == Status::creating;
+    bool left_over = container.status == Status::exited &&
+                     (container.auto_remove() || access(paths_.container_state(id).c_str(), F_OK) == 0);
+    bool orphan_runs = container.status == Status::running && container.open_process();
+    if (orphan_runs || (!half_made && !left_over)) return {};
+  }
+  return clean_up(id, false, true);
+}
+
+std::vector<std::string> Engine::names_of(const std::string& id) const {
+  std::vector<std::string> names;
+  for (const auto& name : list_folder(paths_.names()))
+    if (containers_.name_owner(name) == id) names.push_back(name);
+  return names;
+}
+
+Result<std::vector<std::string>> Engine::recover() {
+  std::vector<std::string> treated;
+  Result<void> first;
+  for (const auto& id : containers_.ids()) {
+    bool had_state = access(paths_.container_state(id).c_str(), F_OK) == 0;
+    if (auto done = recover_one(id); !done) {
+      if (first) first = done;
+    } else if (access(paths_.container(id).c_str(), F_OK) != 0 ||
+               (had_state && access(paths_.container_state(id).c_str(), F_OK) != 0)) {
+      treated.push_back(id);
+    }
+  }
+  // Names whose container is gone: killed between the two.
+  for (const auto& name : list_folder(paths_.names())) {
+    std::string owner = containers_.name_owner(name);
+    if (access(paths_.container(owner).c_str(), F_OK) != 0) containers_.give_up_name(name, owner);
+  }
+  // State whose container is gone.
+  for (const auto& id : list_folder(paths_.state + "/containers"))
+    if (access(paths_.container(id).c_str(), F_OK) != 0)
+      if (auto removed = remove_tree(paths_.container_state(id)); !removed && first) first = removed;
+  if (!first) return std::unexpected(first.error());
+  return treated;
+}
+
+Result<void> Engine::idle_networks(const std::vector<std::string>& plugins) {
+  Result<void> first;
+  for (const auto& name : plugins)
+    if (auto done = network_call(name, "idle"); !done && first) first = std::unexpected(done.error());
+  return first;
+}
+
+}  // namespace rcrt

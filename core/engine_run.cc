@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MIT
+// The way of a container from options to a running process: resolve, prepare, commit.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rcrt/isolation.h>
+#include <rcrt/network.h>
+#include <rcrt/storage.h>
+
+#include <algorithm>
+
+#include "base/fault.h"
+#include "core/engine.h"
+#include "core/files.h"
+#include "core/process.h"
+#include "core/spec_builder.h"
+
+namespace rcrt {
+namespace {
+
+// What is known before anything is made.
+struct Resolved {
+  Json image_config = Json::object();  // image-spec "config"
+  std::string image_name, image_id;
+  std::vector<std::string> layers;
+  std::string source;  // a plain directory instead of layers
+  std::vector<NetworkChoice> networks;
+  bool host_network = false;
+  std::string network_path;
+};
+
+Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths, const std::string& id) {
+  return {{"container", id},
+          {"cgroup_path", spec["linux"]["cgroupsPath"]},
+          {"resources", spec["linux"]["resources"]},
+          {"capabilities", spec["process"]["capabilities"]["bounding"]},
+          {"privileged", options.privileged},
+          {"security_opt", options.security_opt},
+          {"no_new_privileges", spec["process"]["noNewPrivileges"]},
+          {"cache_dir", paths.cache()}};
+}
+
+Json storage_request(const RunOptions& options, const Resolved& resolved, const Paths& paths,
+                     const std::string& layers_dir, const std::string& id) {
+  Json request = {{"container", id},
+                  {"dir", paths.container(id) + "/storage"},
+                  {"read_only", options.read_only},
+                  {"volatile", options.remove},
+                  {"options", options.storage_options}};
+  if (resolved.source.empty()) {
+    request["layers_dir"] = layers_dir;
+    request["layers"] = resolved.layers;
+  } else {
+    request["source"] = resolved.source;
+  }
+  return request;
+}
+
+Json ports_json(const std::vector<PublishedPort>& ports) {
+  Json list = Json::array();
+  for (const auto& port : ports)
+    list.push_back({{"host_ip", port.host_ip},
+                    {"host_port", port.host_port},
+                    {"container_port", port.container_port},
+                    {"protocol", port.protocol}});
+  return list;
+}
+
+// config.json: what the container is, for inspect, for undo, for later starts.
+Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths, const std::string& id,
+                      const std::string& name, const Json& spec, const std::string& layers_dir) {
+  std::string signal = options.stop_signal.empty() ? resolved.image_config.value("StopSignal", "") : options.stop_signal;
+  Json labels = resolved.image_config.value("Labels", Json::object());
+  if (!labels.is_object()) labels = Json::object();
+  for (const auto& label : options.labels) {
+    auto equals = label.find('=');
+    labels[label.substr(0, equals)] = equals == std::string::npos ? "" : label.substr(equals + 1);
+  }
+  bool logged = options.detach || !options.remove;
+  return {{"id", id},
+          {"name", name},
+          {"created", now_ns()},
+          {"image", options.image},
+          {"imageName", resolved.image_name},
+          {"imageId", resolved.image_id},
+          {"spec", spec},
+          {"user", options.user.empty() ? resolved.image_config.value("User", "") : options.user},
+          {"labels", labels},
+          {"autoRemove", options.remove},
+          {"interactive", options.interactive},
+          {"privileged", options.privileged},
+          {"init", options.init},
+          {"stopSignal", signal.empty() ? "SIGTERM" : signal},
+          {"stopTimeout", options.stop_timeout},
+          {"storage", options.storage},
+          {"storageRequest", storage_request(options, resolved, paths, layers_dir, id)},
+          {"isolation", options.isolation},
+          {"networks", options.networks},
+          {"ports", ports_json(options.ports)},
+          {"ip", options.ip},
+          {"ip6", options.ip6},
+          {"mac", options.mac},
+          {"hostname", options.hostname.empty() ? id.substr(0, 12) : options.hostname},
+          {"domainname", options.domainname},
+          {"addHost", options.add_host},
+          {"dns", options.dns},
+          {"dnsSearch", options.dns_search},
+          {"dnsOptions", options.dns_options},
+          {"securityOpt", options.security_opt},
+          {"capAdd", options.cap_add},
+          {"capDrop", options.cap_drop},
+          {"logPath", logged ? paths.container(id) + "/container.log" : ""}};
+}
+
+Result<void> make_bind_sources(const RunOptions& options) {
+  for (const auto& mount : options.mounts) {
+    if (mount.type != "bind" || access(mount.source.c_str(), F_OK) == 0) continue;
+    if (!mount.create_source) return error("mount source does not exist", mount.source, "create it first", ENOENT);
+    for (size_t slash = 1; slash != std::string::npos;) {
+      slash = mount.source.find('/', slash + 1);
+      std::string part = mount.source.substr(0, slash);
+      if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) return errno_error("cannot make mount source", part);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+// One run in the making. Destroyed before finish(), it rolls everything back.
+class Creation {
+ public:
+  Creation(Engine& engine, const RunOptions& options) : engine_(engine), options_(options) {}
+  ~Creation() {
+    if (id_.empty() || done_) return;
+    launcher_.reset();  // the monitor kills the half-made container
+    lock_.reset();
+    if (auto result = engine_.clean_up(id_, true, true); !result)
+      engine_.log_(RCRT_LOG_WARNING, "rcrt", "roll-back is not complete, `rcrt system recover` retries it: " +
+                                                 result.error().message());
+  }
+
+  Result<Resolved> resolve();
+  Result<Json> explain();
+  Result<Running> run();
+
+ private:
+  Result<void> record();           // folders, lock, journal, name
+  Result<void> prepare_storage();
+  Result<void> write_config();     // the OCI configuration, config.json, /etc files
+  Result<void> prepare_isolation();
+  Result<void> launch();
+  Result<void> attach_networks();
+  Result<void> write_state(const char* status);
+  Result<void> write_etc_files(bool first);
+  Result<void> journal(const char* step, const std::string& plugin, Json request);
+
+  const Paths& paths() const { return engine_.paths_; }
+  std::string state_file(const char* name) const { return paths().container_state(id_) + "/" + name; }
+
+  Engine& engine_;
+  const RunOptions& options_;
+  Resolved resolved_;
+  std::string id_, name_;
+  std::optional<ContainerLock> lock_;
+  std::optional<Journal> journal_;
+  std::optional<Launcher> launcher_;
+  ContainerProcess* process_ = nullptr;
+  UniqueFd root_, cgroup_, seccomp_;
+  std::vector<std::string> seccomp_flags_;
+  Json spec_, config_;
+  Json attached_ = Json::array();  // {"name","plugin","index","request","result"} of each network
+  int64_t started_at_ = 0;
+  bool slow_undo_ = false;
+  bool done_ = false;
+};
+
+Result<Resolved> Creation::resolve() {
+  Resolved resolved;
+  if (options_.storage == "dir") {
+    char* real = realpath(options_.image.c_str(), nullptr);
+    if (real == nullptr) return errno_error("cannot use root directory", options_.image);
+    resolved.source = real;
+    free(real);
+    struct stat st;
+    if (stat(resolved.source.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+      return error("root is not a directory", options_.image, "with --storage=dir the image is a directory", ENOTDIR);
+    if (resolved.source == "/")
+      return error("refusing to run in the host's own root", options_.image, "name a directory below it", EINVAL);
+  } else {
+    RCRT_ASSIGN(Image image, engine_.find_image(options_.image));
+    if (auto it = image.config.find("config"); it != image.config.end() && it->is_object()) resolved.image_config = *it;
+    resolved.image_name = image.name;
+    resolved.image_id = image.id;
+    resolved.layers = std::move(image.layers);
+  }
+  for (const auto& name : options_.networks) {
+    if (name.starts_with("container:")) {
+      RCRT_ASSIGN(std::string mode, engine_.resolve_namespace_mode(name, "net"));
+      resolved.network_path = mode.substr(5);
+      continue;
+    }
+    RCRT_ASSIGN(NetworkChoice network, engine_.find_network(name));
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("net", network.plugin));
+    const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
+    RCRT_ASSIGN(PluginReply reply, plugin->call(table->plan, "plan", {{"network", network.config}}));
+    if (reply.result.value("host", false))
+      resolved.host_network = true;
+    else
+      resolved.networks.push_back(std::move(network));
+  }
+  if (options_.networks.size() > 1 && (resolved.host_network || !resolved.network_path.empty()))
+    return error("conflicting networks", "", "host and container:NAME cannot be combined with others", EINVAL);
+  if (!options_.ports.empty() && (resolved.networks.empty() || resolved.networks[0].plugin == "none"))
+    return error("cannot publish ports", options_.networks[0], "publishing needs a network such as --net=bridge",
+                 EINVAL);
+  return resolved;
+}
+
+Result<Json> Creation::explain() {
+  RCRT_ASSIGN(resolved_, resolve());
+  std::string id = "<id>";
+  SpecInput input;
+  input.id = id;
+  input.image_config = resolved_.image_config;
+  input.host_network = resolved_.host_network;
+  input.network_path = resolved_.network_path;
+  std::string user = options_.user.empty() ? input.image_config.value("User", "") : options_.user;
+  UniqueFd top;
+  std::string top_layer = resolved_.source;
+  if (top_layer.empty() && !resolved_.layers.empty())
+    top_layer = engine_.images_.layers_dir() + "/" + resolved_.layers.back();
+  top.reset(open(top_layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  RCRT_ASSIGN(input.user, resolve_user(top.get(), user, options_.groups));
+  input.hosts_file = paths().container_state(id) + "/hosts";
+  input.hostname_file = paths().container_state(id) + "/hostname";
+  input.resolv_file = paths().container_state(id) + "/resolv.conf";
+  RCRT_ASSIGN(Json spec, build_spec(options_, input));
+  Json config = container_config(options_, resolved_, paths(), id, options_.name, spec, engine_.images_.layers_dir());
+  Json plugins = Json::array();
+  RCRT_ASSIGN(const Plugin* storage, engine_.plugins_.load("storage", options_.storage));
+  plugins.push_back({{"plugin", "storage-" + options_.storage},
+                     {"file", storage->path()},
+                     {"request", storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id)}});
+  for (const auto& name : options_.isolation) {
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));
+    plugins.push_back({{"plugin", "isolation-" + name},
+                       {"file", plugin->path()},
+                       {"request", isolation_request(options_, spec, paths(), id)}});
+  }
+  int index = 0;
+  for (const auto& network : resolved_.networks) {
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("net", network.plugin));
+    Json request = engine_.network_request(config, network, index, "eth" + std::to_string(index));
+    const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
+    RCRT_ASSIGN(PluginReply reply, plugin->call(table->plan, "plan", request));
+    plugins.push_back({{"plugin", "net-" + network.plugin},
+                       {"file", plugin->path()},
+                       {"request", request},
+                       {"plan", reply.result}});
+    ++index;
+  }
+  return Json{{"spec", spec}, {"cgroup", spec["linux"]["cgroupsPath"]}, {"plugins", plugins}};
+}
+
+Result<void> Creation::journal(const char* step, const std::string& plugin, Json request) {
+  fault_point("journal");
+  RCRT_TRY(journal_->append({step, plugin, std::move(request)}));
+  fault_point(step);
+  return {};
+}
+
+Result<void> Creation::record() {
+  if (!options_.name.empty()) {
+    RCRT_TRY(check_name(options_.name));
+    // A dead owner of the name is rolled back first.
+    if (std::string owner = engine_.containers_.name_owner(options_.name); !owner.empty())
+      RCRT_TRY(engine_.recover_one(owner));
+  }
+  RCRT_ASSIGN(std::string id, new_id());
+  RCRT_TRY(make_folders(paths().containers()));
+  RCRT_TRY(make_folders(paths().names()));
+  RCRT_TRY(make_folders(paths().cache()));
+  RCRT_TRY(make_folders(paths().state + "/containers"));
+  RCRT_TRY(make_folders(paths().state + "/networks"));
+  fault_point("before folders");
+  if (mkdir(paths().container(id).c_str(), 0700) != 0) return errno_error("cannot make folder", paths().container(id));
+  id_ = id;  // from here on the destructor rolls back
+  fault_point("data folder");
+  RCRT_ASSIGN(ContainerLock lock, ContainerLock::acquire(paths(), id_, ContainerLock::Mode::exclusive));
+  lock_ = std::move(lock);
+  fault_point("lock");
+  if (mkdir(paths().container_state(id_).c_str(), 0700) != 0)
+    return errno_error("cannot make folder", paths().container_state(id_));
+  fault_point("state folder");
+  RCRT_ASSIGN(Journal opened, Journal::open(paths().container_state(id_)));
+  journal_ = std::move(opened);
+  name_ = options_.name.empty() ? generated_name(id_) : options_.name;
+  RCRT_TRY(journal("name", "", {{"name", name_}}));
+  RCRT_TRY(engine_.containers_.take_name(name_, id_));
+  fault_point("named");
+  return {};
+}
+
+Result<void> Creation::prepare_storage() {
+  RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("storage", options_.storage));
+  Json request = storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id_);
+  RCRT_TRY(journal("storage", options_.storage, request));
+  const auto* table = plugin->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+  RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
+  root_ = reply.take("root");
+  if (!root_) return error("plugin gave no root", plugin->path(), "report it to the plugin's author");
+  fault_point("storage prepared");
+  return {};
+}
+
+Result<void> Creation::write_config() {
+  SpecInput input;
+  input.id = id_;
+  input.image_config = resolved_.image_config;
+  input.host_network = resolved_.host_network;
+  input.network_path = resolved_.network_path;
+  std::string user = options_.user.empty() ? input.image_config.value("User", "") : options_.user;
+  RCRT_ASSIGN(input.user, resolve_user(root_.get(), user, options_.groups));
+  input.hosts_file = state_file("hosts");
+  input.hostname_file = state_file("hostname");
+  input.resolv_file = state_file("resolv.conf");
+  RCRT_TRY(make_bind_sources(options_));
+  RCRT_ASSIGN(spec_, build_spec(options_, input));
+  config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
+  RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
+                      options_.remove ? Durable::no : Durable::yes));
+  fault_point("config written");
+  return write_etc_files(true);
+}
+
+Result<void> Creation::write_etc_files(bool first) {
+  if (first) RCRT_TRY(overwrite_file(state_file("hostname"), config_.value("hostname", "") + "\n"));
+  RCRT_TRY(overwrite_file(state_file("hosts"), hosts_text(config_, attached_)));
+  RCRT_TRY(overwrite_file(state_file("resolv.conf"), resolv_text(config_, attached_)));
+  fault_point("etc files");
+  return {};
+}
+
+Result<void> Creation::prepare_isolation() {
+  for (const auto& name : options_.isolation) {
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));
+    Json request = isolation_request(options_, spec_, paths(), id_);
+    const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+    // One without an inverse makes nothing that outlives us.
+    if (table->release != nullptr) RCRT_TRY(journal("isolation", name, request));
+    RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
+    if (UniqueFd fd = reply.take("cgroup")) cgroup_ = std::move(fd);
+    if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
+    for (const char* member : {"maskedPaths", "readonlyPaths"})
+      if (auto it = reply.result.find(member); it != reply.result.end() && it->is_array())
+        for (const auto& path : *it) spec_["linux"][member].push_back(path);
+    if (auto it = reply.result.find("rlimits"); it != reply.result.end() && it->is_array())
+      for (const auto& limit : *it) spec_["process"]["rlimits"].push_back(limit);
+    if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
+      for (const auto& flag : *it)
+        if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
+    fault_point("isolation prepared");
+  }
+  return {};
+}
+
+Result<void> Creation::launch() {
+  LaunchRequest request;
+  request.id = id_;
+  request.spec = spec_;
+  request.root = std::move(root_);
+  request.cgroup = std::move(cgroup_);
+  request.seccomp = std::move(seccomp_);
+  request.seccomp_flags = seccomp_flags_;
+  request.attached = !options_.detach;
+  if (!options_.detach) request.stdio = {options_.interactive ? 0 : -1, 1, 2};
+  request.log_path = config_.value("logPath", "");
+  request.work_dir = paths().container_state(id_);
+  request.exit_path = paths().container(id_) + "/exit.json";
+  request.init = options_.init;
+  std::string networks;
+  for (const auto& network : resolved_.networks) networks += (networks.empty() ? "" : ",") + network.plugin;
+  request.cleanup_command = {paths().program, "--root", paths().root, "--state", paths().state};
+  for (const auto& folder : paths().plugin_folders) {
+    request.cleanup_command.push_back("--plugin-dir");
+    request.cleanup_command.push_back(folder);
+  }
+  for (const char* word : {"system", "cleanup"}) request.cleanup_command.push_back(word);
+  if (!networks.empty()) request.cleanup_command.push_back("--idle=" + networks);
+  request.cleanup_command.push_back(id_);
+  fault_point("before commit");
+  auto process = launcher_->commit(std::move(request));
+  if (!process) return std::unexpected(process.error());
+  process_ = *process;
+  fault_point("committed");
+  return {};
+}
+
+Result<void> Creation::attach_networks() {
+  int index = 0;
+  for (const auto& network : resolved_.networks) {
+    Json request = engine_.network_request(config_, network, index, "eth" + std::to_string(index));
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("net", network.plugin));
+    const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
+    if (table->detach != nullptr) RCRT_TRY(journal("network", network.plugin, request));
+    RCRT_ASSIGN(Json result, engine_.attach_network(network, request, process_->netns.get()));
+    fault_point("network attached");
+    if (table->detach != nullptr) slow_undo_ = slow_undo_ || !request["ports"].empty();
+    attached_.push_back({{"name", network.name},
+                         {"plugin", network.plugin},
+                         {"index", index},
+                         {"request", std::move(request)},
+                         {"result", std::move(result)}});
+    ++index;
+  }
+  bool addressed = std::ranges::any_of(attached_, [](const Json& n) { return n["result"].contains("addresses"); });
+  return addressed ? write_etc_files(false) : Result<void>();
+}
+
+Result<void> Creation::write_state(const char* status) {
+  Json state = {{"status", status},
+                {"bootId", boot_id()},
+                {"pid", process_->pid},
+                {"startTime", process_->start_time},
+                {"monitorPid", process_->monitor_pid},
+                {"monitorStartTime", process_->monitor_start_time},
+                {"startedAt", started_at_},
+                {"networks", attached_}};
+  RCRT_TRY(write_file(state_file("state.json"), state.dump()));
+  fault_point("state written");
+  return {};
+}
+
+Result<Running> Creation::run() {
+  RCRT_ASSIGN(resolved_, resolve());
+  RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor()));
+  launcher_ = std::move(launcher);
+  RCRT_TRY(record());
+  RCRT_TRY(prepare_storage());
+  RCRT_TRY(write_config());
+  RCRT_TRY(prepare_isolation());
+  RCRT_TRY(launch());
+  RCRT_TRY(attach_networks());
+  started_at_ = now_ns();
+  RCRT_TRY(write_state("running"));
+  RCRT_TRY(launcher_->go());
+  fault_point("started");
+  RCRT_TRY(journal("started", "", Json::object()));
+  if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
+  done_ = true;
+  lock_.reset();
+  // Shared network objects are taken down some time after the last container, by the monitor.
+  bool networked = std::ranges::any_of(attached_, [](const Json& n) { return n["result"].contains("addresses"); });
+  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), slow_undo_, networked};
+}
+
+Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }
+
+Result<Running> Engine::start(const RunOptions& options) {
+  RunOptions resolved = options;
+  for (auto [mode, ns] : {std::pair{&resolved.pid_mode, "pid"}, {&resolved.ipc_mode, "ipc"}, {&resolved.uts_mode, "uts"}}) {
+    if (!mode->starts_with("container:")) continue;
+    RCRT_ASSIGN(*mode, resolve_namespace_mode(*mode, ns));
+  }
+  return Creation(*this, resolved).run();
+}
+
+}  // namespace rcrt

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "core/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace rcrt {
+
+uint64_t process_start_time(pid_t pid) {
+  if (pid <= 0) return 0;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
+  char text[1024];
+  ssize_t length = fd ? read(fd.get(), text, sizeof text - 1) : -1;
+  if (length <= 0) return 0;
+  text[length] = '\0';
+  // The name in parentheses may hold anything, also ')' and spaces: fields count after the last ')'.
+  char* field = strrchr(text, ')');
+  if (field == nullptr || field[1] != ' ' || field[2] == 'Z' || field[2] == 'X') return 0;
+  field += 2;
+  for (int number = 3; number < 22; ++number) {
+    field = strchr(field, ' ');
+    if (field == nullptr) return 0;
+    ++field;
+  }
+  return strtoull(field, nullptr, 10);
+}
+
+UniqueFd open_process(pid_t pid, uint64_t start_time) {
+  if (pid <= 0 || start_time == 0) return UniqueFd();
+  UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  // Opened first, compared after: the pid cannot change hands in between.
+  if (!fd || process_start_time(pid) != start_time) return UniqueFd();
+  return fd;
+}
+
+bool wait_for_end(int pidfd, int timeout_ms) {
+  pollfd entry{pidfd, POLLIN, 0};
+  for (;;) {
+    int ready = poll(&entry, 1, timeout_ms);
+    if (ready > 0) return true;
+    if (ready == 0) return false;
+    if (errno != EINTR) return false;
+  }
+}
+
+Result<void> send_signal(int pidfd, int signal) {
+  if (syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) != 0)
+    return errno_error("cannot send signal", std::to_string(signal));
+  return {};
+}
+
+std::string boot_id() {
+  UniqueFd fd(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  char text[64];
+  ssize_t length = fd ? read(fd.get(), text, sizeof text) : -1;
+  while (length > 0 && text[length - 1] == '\n') --length;
+  return length > 0 ? std::string(text, static_cast<size_t>(length)) : std::string();
+}
+
+int64_t now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace rcrt

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// A process is known by pid and start time, never by a bare pid: pids are used again.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace rcrt {
+
+// Field 22 of /proc/<pid>/stat, clock ticks since boot; 0 when there is no such process or
+// it is a zombie.
+uint64_t process_start_time(pid_t pid);
+
+// A pidfd of the process with this pid and start time; invalid when it is gone.
+UniqueFd open_process(pid_t pid, uint64_t start_time);
+
+// Waits until the process has ended. timeout in milliseconds, -1 for ever. False on timeout.
+bool wait_for_end(int pidfd, int timeout_ms);
+
+// Sends a signal to the process; ESRCH is an Error with that code.
+Result<void> send_signal(int pidfd, int signal);
+
+// Text of /proc/sys/kernel/random/boot_id.
+std::string boot_id();
+
+// Nanoseconds since the epoch.
+int64_t now_ns();
+
+}  // namespace rcrt

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// What a user asked of `run`, as words already parsed and checked for form. Together with
+// the image configuration and the defaults it becomes an OCI configuration (spec_builder.h).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/json.h"
+
+namespace rcrt {
+
+struct BindMount {
+  std::string type = "bind";  // "bind" or "tmpfs"
+  std::string source;         // absolute; empty for tmpfs
+  std::string target;         // absolute, inside
+  std::vector<std::string> options;  // OCI mount options beside "rbind"
+  bool read_only = false;
+  bool create_source = false;  // -v makes a missing source folder, --mount does not
+};
+
+struct PublishedPort {
+  std::string host_ip;  // empty: every address
+  uint16_t host_port = 0;  // 0: chosen by the network
+  uint16_t container_port = 0;
+  std::string protocol = "tcp";
+};
+
+struct IdMapping {
+  uint32_t container = 0, host = 0, size = 0;
+};
+
+struct RunOptions {
+  std::string image;               // reference, or a directory with --storage=dir
+  std::vector<std::string> args;   // the command; empty: the image's
+
+  std::string storage = "overlay";
+  std::vector<std::string> isolation = {"cgroup", "seccomp"};
+  std::vector<std::string> networks = {"none"};
+  std::map<std::string, std::string> storage_options;
+
+  std::string name, hostname, domainname, user, workdir;
+  std::optional<std::vector<std::string>> entrypoint;
+  std::vector<std::string> env, groups, cap_add, cap_drop, security_opt, labels;
+  std::vector<BindMount> mounts;
+  std::vector<PublishedPort> ports;
+  std::vector<std::string> add_host, dns, dns_search, dns_options;
+  std::string ip, ip6, mac;
+  std::vector<std::string> devices;      // HOST[:CONTAINER[:rwm]]
+  std::vector<std::string> device_rules; // "c 1:3 rwm"
+  std::map<std::string, std::string> sysctls;
+  Json rlimits = Json::array();          // OCI process.rlimits
+  Json resources = Json::object();       // OCI linux.resources, without devices
+  std::optional<int> oom_score_adj;
+  std::string shm_size;                  // bytes, decimal
+  std::string pid_mode, ipc_mode, uts_mode, cgroupns_mode, userns_mode;  // "", "host", "private"
+  std::vector<IdMapping> uid_map, gid_map;
+  std::map<std::string, Json> time_offsets;  // "monotonic" -> {"secs":..,"nanosecs":..}
+
+  bool interactive = false, tty = false, detach = false, remove = false, read_only = false;
+  bool privileged = false, init = false;
+  std::string stop_signal;
+  int stop_timeout = 10;
+  std::string cid_file;
+  unsigned rows = 0, columns = 0;  // of the caller's terminal, with tty
+};
+
+// "64m" -> 67108864. Suffixes b k m g t, case ignored, powers of 1024; "-1" only if allowed.
+Result<int64_t> parse_size(const std::string& text, bool allow_unlimited = false);
+// "[ip:][hostport:]port[/proto]", with ranges "8000-8010:80-90" giving several.
+Result<std::vector<PublishedPort>> parse_publish(const std::string& text);
+// "/host:/inside[:ro,...]".
+Result<BindMount> parse_volume(const std::string& text);
+// "type=bind,source=/a,target=/b,readonly".
+Result<BindMount> parse_mount(const std::string& text);
+// "/run[:size=64m,mode=1777]".
+Result<BindMount> parse_tmpfs(const std::string& text);
+// "nofile=1024[:2048]" -> {"type":"RLIMIT_NOFILE","soft":..,"hard":..}.
+Result<Json> parse_ulimit(const std::string& text);
+// "0:100000:65536".
+Result<IdMapping> parse_id_mapping(const std::string& text);
+// "TERM", "SIGTERM", "15" -> 15.
+Result<int> parse_signal(const std::string& text);
+
+// Splits at a character; no empty text gives one empty part.
+std::vector<std::string> split_words(const std::string& text, char separator);
+
+}  // namespace rcrt
