@@ -12,6 +12,7 @@
 #include <ranges>
 
 #include "base/fault.h"
+#include "base/tree.h"
 #include "core/engine.h"
 #include "core/files.h"
 #include "core/process.h"
@@ -100,9 +101,9 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
     containers_.give_up_name(container.name(), id);
     fault_point("name given up");
   }
-  RCRT_TRY(remove_tree(state));
+  RCRT_TRY(remove_tree(state.c_str()));
   fault_point("state removed");
-  if (remove) RCRT_TRY(remove_tree(paths_.container(id)));
+  if (remove) RCRT_TRY(remove_tree(paths_.container(id).c_str()));
   fault_point("data removed");
   return {};
 }
@@ -155,7 +156,7 @@ Result<std::vector<std::string>> Engine::recover() {
   // State whose container is gone.
   for (const auto& id : list_folder(paths_.state + "/containers"))
     if (access(paths_.container(id).c_str(), F_OK) != 0)
-      if (auto removed = remove_tree(paths_.container_state(id)); !removed && first) first = removed;
+      if (auto removed = remove_tree(paths_.container_state(id).c_str()); !removed && first) first = removed;
   if (!first) return std::unexpected(first.error());
   return treated;
 }

@@ -22,26 +22,6 @@ Result<void> write_all(int fd, const std::string& content, const std::string& na
   return {};
 }
 
-Result<void> remove_at(int dir, const char* name, const std::string& path) {
-  if (unlinkat(dir, name, 0) == 0 || errno == ENOENT) return {};
-  if (errno != EISDIR && errno != EPERM) return errno_error("cannot delete", path);
-  UniqueFd fd(openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return errno_error("cannot delete", path);
-  DIR* entries = fdopendir(fd.release());
-  if (entries == nullptr) return errno_error("cannot delete", path);
-  Result<void> result;
-  while (dirent* entry = readdir(entries)) {
-    std::string child = entry->d_name;
-    if (child == "." || child == "..") continue;
-    result = remove_at(dirfd(entries), entry->d_name, path + "/" + child);
-    if (!result) break;
-  }
-  closedir(entries);
-  RCRT_TRY(std::move(result));
-  if (unlinkat(dir, name, AT_REMOVEDIR) != 0 && errno != ENOENT) return errno_error("cannot delete", path);
-  return {};
-}
-
 }  // namespace
 
 Result<std::string> read_fd(int fd, const std::string& name, size_t limit) {
@@ -96,8 +76,6 @@ Result<void> overwrite_file(const std::string& path, const std::string& content,
   if (!fd) return errno_error("cannot create", path);
   return write_all(fd.get(), content, path);
 }
-
-Result<void> remove_tree(const std::string& path) { return remove_at(AT_FDCWD, path.c_str(), path); }
 
 std::vector<std::string> list_folder(const std::string& path) {
   std::vector<std::string> names;

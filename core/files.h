@@ -26,9 +26,6 @@ Result<void> write_file(const std::string& path, const std::string& content, Dur
 // Writes into the file in place: the inode stays, for files that are bind-mounted.
 Result<void> overwrite_file(const std::string& path, const std::string& content, unsigned mode = 0644);
 
-// Deletes a file or a folder with all in it. Never follows symbolic links. Absent is success.
-Result<void> remove_tree(const std::string& path);
-
 // The names in a folder, sorted, without . and ..; empty when it cannot be read.
 std::vector<std::string> list_folder(const std::string& path);
 

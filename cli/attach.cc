@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "cli/attach.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "core/process.h"
+
+namespace rcrt::cli {
+namespace {
+
+sigset_t forwarded_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGALRM})
+    sigaddset(&set, signal);
+  return set;
+}
+
+// The caller's terminal in raw mode, given back when destroyed.
+class RawTerminal {
+ public:
+  explicit RawTerminal(bool wanted) {
+    if (!wanted || tcgetattr(0, &saved_) != 0) return;
+    termios raw = saved_;
+    cfmakeraw(&raw);
+    active_ = tcsetattr(0, TCSANOW, &raw) == 0;
+  }
+  ~RawTerminal() {
+    if (active_) tcsetattr(0, TCSADRAIN, &saved_);
+  }
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+
+ private:
+  termios saved_{};
+  bool active_ = false;
+};
+
+void write_all(int fd, const char* data, size_t size) {
+  while (size > 0) {
+    ssize_t n = write(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;  // nobody reads any more: the container goes on
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+}
+
+// Copies what is there; false when the source has ended.
+bool copy_some(int from, int to) {
+  char buffer[32768];
+  ssize_t n = read(from, buffer, sizeof buffer);
+  if (n > 0) write_all(to, buffer, static_cast<size_t>(n));
+  return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+void copy_window_size(int console) {
+  winsize size{};
+  if (ioctl(0, TIOCGWINSZ, &size) == 0) ioctl(console, TIOCSWINSZ, &size);
+}
+
+}  // namespace
+
+std::pair<unsigned, unsigned> terminal_size() {
+  winsize size{};
+  if (ioctl(0, TIOCGWINSZ, &size) != 0) return {0, 0};
+  return {size.ws_row, size.ws_col};
+}
+
+void hold_signals() {
+  sigset_t set = forwarded_signals();
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
+  sigset_t set = forwarded_signals();
+  UniqueFd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return errno_error("cannot watch signals");
+  int console = running.launcher.console();
+  RawTerminal raw(console >= 0 && options.interactive && isatty(0) == 1);
+  if (console >= 0) {
+    copy_window_size(console);
+    fcntl(console, F_SETFL, fcntl(console, F_GETFL) | O_NONBLOCK);
+  }
+  enum { kSignals, kEnd, kConsole, kInput };
+  pollfd fds[4] = {{signals.get(), POLLIN, 0},
+                   {running.launcher.exit_event(), POLLIN, 0},
+                   {console, POLLIN, 0},
+                   {console >= 0 && options.interactive ? 0 : -1, POLLIN, 0}};
+  for (;;) {
+    if (poll(fds, 4, -1) < 0) {
+      if (errno == EINTR) continue;
+      return errno_error("cannot wait for the container");
+    }
+    if (fds[kSignals].revents != 0) {
+      signalfd_siginfo info;
+      while (read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        if (info.ssi_signo == SIGWINCH && console >= 0)
+          copy_window_size(console);
+        else if (info.ssi_signo != SIGWINCH)
+          (void)send_signal(running.pidfd.get(), static_cast<int>(info.ssi_signo));
+      }
+    }
+    if (fds[kConsole].revents != 0 && !copy_some(console, 1)) fds[kConsole].fd = -1;
+    if (fds[kInput].revents != 0 && !copy_some(0, console)) {
+      const char end_of_file = 4;  // as a terminal does on ^D
+      write_all(console, &end_of_file, 1);
+      fds[kInput].fd = -1;
+    }
+    if (fds[kEnd].revents != 0) break;
+  }
+  // What the container wrote last is still in the terminal.
+  if (fds[kConsole].fd >= 0) {
+    pollfd rest{console, POLLIN, 0};
+    while (poll(&rest, 1, 0) > 0 && copy_some(console, 1)) {
+    }
+  }
+  return running.launcher.wait();
+}
+
+}  // namespace rcrt::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// A client attached to its container: forwards signals, carries a terminal, and brings
+// home the exit code.
+#pragma once
+
+#include "core/engine.h"
+
+namespace rcrt::cli {
+
+struct AttachOptions {
+  bool tty = false;
+  bool interactive = false;
+};
+
+// The terminal's size, {0, 0} when descriptor 0 is none.
+std::pair<unsigned, unsigned> terminal_size();
+
+// Blocks the signals a client forwards, so that none is lost between the start of the
+// container and attach().
+void hold_signals();
+
+// Until the container has ended.
+Result<ExitRecord> attach(Running& running, const AttachOptions& options);
+
+}  // namespace rcrt::cli

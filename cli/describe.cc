@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "cli/describe.h"
+
+#include "cli/format.h"
+
+namespace rcrt::cli {
+namespace {
+
+Json state_of(const Container& container) {
+  bool running = container.status == Status::running;
+  Json state = {{"Status", status_name(container.status)},
+                {"Running", running},
+                {"Paused", false},
+                {"Restarting", false},
+                {"OOMKilled", container.exit && container.exit->oom_killed},
+                {"Dead", container.status == Status::dead},
+                {"Pid", running ? container.pid() : 0},
+                {"ExitCode", container.exit ? container.exit->exit_code : 0},
+                {"Error", ""},
+                {"StartedAt", timestamp(container.state.value("startedAt", container.config.value("created", int64_t{0})))},
+                {"FinishedAt", timestamp(container.exit ? container.exit->finished_at : 0)}};
+  if (container.exit && container.exit->oom_killed) state["Error"] = "killed by the kernel: memory limit reached";
+  return state;
+}
+
+std::string port_key(const Json& port) {
+  return std::to_string(port.value("container_port", 0)) + "/" + port.value("protocol", "tcp");
+}
+
+Json bindings(const Json& ports) {
+  Json map = Json::object();
+  for (const auto& port : ports)
+    map[port_key(port)].push_back(
+        {{"HostIp", port.value("host_ip", "")}, {"HostPort", std::to_string(port.value("host_port", 0))}});
+  return map;
+}
+
+// "10.89.0.2/16" -> address and prefix length.
+void put_address(Json& network, const std::string& text, const std::string& gateway) {
+  auto slash = text.find('/');
+  std::string address = text.substr(0, slash);
+  int prefix = slash == std::string::npos ? 0 : atoi(text.c_str() + slash + 1);
+  bool six = address.find(':') != std::string::npos;
+  network[six ? "GlobalIPv6Address" : "IPAddress"] = address;
+  network[six ? "GlobalIPv6PrefixLen" : "IPPrefixLen"] = prefix;
+  network[six ? "IPv6Gateway" : "Gateway"] = gateway;
+}
+
+Json network_settings(const Container& container) {
+  Json settings = {{"IPAddress", ""},         {"IPPrefixLen", 0},       {"Gateway", ""},    {"GlobalIPv6Address", ""},
+                   {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},      {"MacAddress", ""}, {"Ports", Json::object()},
+                   {"Networks", Json::object()}};
+  bool first = true;
+  for (const auto& attached : container.state.value("networks", Json::array())) {
+    const Json& result = attached["result"];
+    Json network = {{"IPAddress", ""},         {"IPPrefixLen", 0},  {"Gateway", ""},    {"GlobalIPv6Address", ""},
+                    {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""}, {"MacAddress", ""}, {"Aliases", Json::array()}};
+    for (const auto& address : result.value("addresses", Json::array()))
+      put_address(network, address.value("address", ""), address.value("gateway", ""));
+    for (const auto& interface : result.value("interfaces", Json::array()))
+      network["MacAddress"] = interface.value("mac", "");
+    settings["Networks"][attached.value("name", "")] = network;
+    if (first)
+      for (const auto& [key, value] : network.items())
+        if (settings.contains(key)) settings[key] = value;
+    if (auto ports = result.find("ports"); ports != result.end() && ports->is_array())
+      settings["Ports"].update(bindings(*ports));
+    first = false;
+  }
+  if (container.state.contains("pid"))
+    settings["SandboxKey"] = "/proc/" + std::to_string(container.pid()) + "/ns/net";
+  return settings;
+}
+
+Json mounts_of(const Json& spec) {
+  Json list = Json::array();
+  for (const auto& mount : spec.value("mounts", Json::array())) {
+    if (mount.value("type", "") != "bind") continue;
+    std::string destination = mount.value("destination", "");
+    if (destination == "/etc/hosts" || destination == "/etc/hostname" || destination == "/etc/resolv.conf") continue;
+    bool writable = true;
+    for (const auto& word : mount.value("options", std::vector<std::string>()))
+      if (word == "ro" || word == "rro") writable = false;
+    list.push_back({{"Type", "bind"},
+                    {"Source", mount.value("source", "")},
+                    {"Destination", destination},
+                    {"Mode", writable ? "" : "ro"},
+                    {"RW", writable},
+                    {"Propagation", "rprivate"}});
+  }
+  return list;
+}
+
+Json host_config(const Json& config, const Json& spec) {
+  Json linux = spec.value("linux", Json::object());
+  Json resources = linux.value("resources", Json::object());
+  Json memory = resources.value("memory", Json::object());
+  Json cpu = resources.value("cpu", Json::object());
+  int64_t period = cpu.value("period", int64_t{0});
+  return {{"Memory", memory.value("limit", int64_t{0})},
+          {"MemorySwap", memory.value("swap", int64_t{0})},
+          {"MemoryReservation", memory.value("reservation", int64_t{0})},
+          {"NanoCpus", period > 0 ? cpu.value("quota", int64_t{0}) * 1'000'000'000 / period : 0},
+          {"CpuShares", cpu.value("shares", int64_t{0})},
+          {"CpusetCpus", cpu.value("cpus", "")},
+          {"PidsLimit", resources.value("pids", Json::object()).value("limit", int64_t{0})},
+          {"AutoRemove", config.value("autoRemove", false)},
+          {"Privileged", config.value("privileged", false)},
+          {"ReadonlyRootfs", spec.value("root", Json::object()).value("readonly", false)},
+          {"Init", config.value("init", false)},
+          {"CapAdd", config.value("capAdd", Json::array())},
+          {"CapDrop", config.value("capDrop", Json::array())},
+          {"SecurityOpt", config.value("securityOpt", Json::array())},
+          {"NetworkMode", config.value("networks", std::vector<std::string>{"none"}).at(0)},
+          {"PortBindings", bindings(config.value("ports", Json::array()))},
+          {"ExtraHosts", config.value("addHost", Json::array())},
+          {"Dns", config.value("dns", Json::array())},
+          {"LogConfig", {{"Type", "file"}, {"Config", Json::object()}}}};
+}
+
+}  // namespace
+
+Json describe(const Container& container, const Paths& paths) {
+  const Json& config = container.config;
+  Json spec = config.value("spec", Json::object());
+  Json process = spec.value("process", Json::object());
+  auto args = process.value("args", std::vector<std::string>());
+  std::string state = paths.container_state(container.id);
+  return {{"Id", container.id},
+          {"Created", timestamp(config.value("created", int64_t{0}))},
+          {"Path", args.empty() ? "" : args[0]},
+          {"Args", std::vector<std::string>(args.empty() ? args.end() : args.begin() + 1, args.end())},
+          {"State", state_of(container)},
+          {"Image", config.value("imageId", "")},
+          {"ResolvConfPath", state + "/resolv.conf"},
+          {"HostnamePath", state + "/hostname"},
+          {"HostsPath", state + "/hosts"},
+          {"LogPath", config.value("logPath", "")},
+          {"Name", "/" + container.name()},
+          {"RestartCount", 0},
+          {"Driver", config.value("storage", "")},
+          {"Platform", "linux"},
+          {"Mounts", mounts_of(spec)},
+          {"HostConfig", host_config(config, spec)},
+          {"Config",
+           {{"Hostname", config.value("hostname", "")},
+            {"Domainname", config.value("domainname", "")},
+            {"User", config.value("user", "")},
+            {"Tty", process.value("terminal", false)},
+            {"OpenStdin", config.value("interactive", false)},
+            {"Env", process.value("env", Json::array())},
+            {"Cmd", args},
+            {"Image", config.value("image", "")},
+            {"WorkingDir", process.value("cwd", "/")},
+            {"Labels", config.value("labels", Json::object())},
+            {"StopSignal", config.value("stopSignal", "")},
+            {"StopTimeout", config.value("stopTimeout", 10)}}},
+          {"NetworkSettings", network_settings(container)}};
+}
+
+Json describe(const Image& image) {
+  Json rootfs = image.config.value("rootfs", Json::object());
+  return {{"Id", image.id},
+          {"RepoTags", {image.name}},
+          {"RepoDigests", Json::array()},
+          {"Digest", image.digest},
+          {"Created", image.config.value("created", "")},
+          {"Architecture", image.config.value("architecture", "")},
+          {"Os", image.config.value("os", "")},
+          {"Config", image.config.value("config", Json::object())},
+          {"RootFS", {{"Type", "layers"}, {"Layers", rootfs.value("diff_ids", Json::array())}}}};
+}
+
+std::string ports_text(const Container& container) {
+  std::string text;
+  for (const auto& attached : container.state.value("networks", Json::array()))
+    for (const auto& port : attached["result"].value("ports", Json::array())) {
+      std::string ip = port.value("host_ip", "");
+      if (ip.find(':') != std::string::npos) ip = "[" + ip + "]";
+      text += (text.empty() ? "" : ", ") + (ip.empty() ? "0.0.0.0" : ip) + ":" +
+              std::to_string(port.value("host_port", 0)) + "->" + port_key(port);
+    }
+  return text;
+}
+
+std::string status_text(const Container& container) {
+  switch (container.status) {
+    case Status::creating: return "Created";
+    case Status::running: return "Up " + age(container.state.value("startedAt", int64_t{0}));
+    case Status::exited:
+      return "Exited (" + std::to_string(container.exit->exit_code) + ") " + age(container.exit->finished_at) + " ago";
+    case Status::dead: return "Dead";
+  }
+  return {};
+}
+
+std::string command_text(const Container& container) {
+  Json process = container.config.value("spec", Json::object()).value("process", Json::object());
+  std::string text;
+  for (const auto& arg : process.value("args", std::vector<std::string>())) text += (text.empty() ? "" : " ") + arg;
+  return text;
+}
+
+}  // namespace rcrt::cli

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <boost/lexical_cast.hpp>
+
+#include "cli/command.h"
+
+namespace rcrt::cli {
+
+const char kVersion[] = "0.1.0";
+
+namespace {
+
+const std::vector<Command> kCommands = {
+    {"run", "create and start a container", run_command},
+    {"ps", "list containers", ps_command},
+    {"inspect", "show all of a container or image as JSON", inspect_command},
+    {"stop", "stop containers", stop_command},
+    {"kill", "send a signal to containers", kill_command},
+    {"rm", "remove containers", rm_command},
+    {"wait", "wait until containers end, print their exit codes", wait_command},
+    {"logs", "print what a container has written", logs_command},
+    {"import", "make an image from a tar archive or directory", import_command},
+    {"images", "list images", images_command},
+    {"rmi", "remove images", rmi_command},
+    {"unpack", "write an image's file system into a directory", unpack_command},
+    {"network", "manage networks", network_command},
+    {"plugin", "list and inspect plugins", plugin_command},
+    {"doctor", "say what this machine offers and lacks", doctor_command},
+    {"system", "recover from kills and crashes", system_command},
+    {"version", "print the version", version_command},
+};
+
+void print_usage(FILE* to) {
+  fputs("usage: rcrt [GLOBAL OPTIONS] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs (rcrt VERB --help says more):\n", to);
+  for (const auto& command : kCommands) fprintf(to, "  %-10s %s\n", command.name, command.summary);
+  std::string text = boost::lexical_cast<std::string>(global_options());
+  fprintf(to, "\n%s", text.c_str());
+}
+
+Result<int> main_command(const std::vector<std::string>& args) {
+  Context context;
+  auto description = global_options();
+  description.add_options()("version", toggle(), "print the version");
+  RCRT_ASSIGN(CommandLine line, parse_command_line(description, args, Stop::at_first_word));
+  context.globals.apply(line);
+  if (line.flag("version")) return version_command(context, {});
+  if (line.words.empty() || line.flag("help")) {
+    print_usage(line.flag("help") ? stdout : stderr);
+    return line.flag("help") ? 0 : 125;
+  }
+  return dispatch(context, "rcrt", kCommands, line.words);
+}
+
+}  // namespace
+
+void print_error(const Error& error) { fprintf(stderr, "rcrt: %s\n", error.message().c_str()); }
+void print_warning(const std::string& line) { fprintf(stderr, "rcrt: warning: %s\n", line.c_str()); }
+
+Result<int> dispatch(Context& context, const std::string& parent, const std::vector<Command>& commands,
+                     const std::vector<std::string>& args) {
+  std::string names;
+  for (const auto& command : commands) names += std::string(names.empty() ? "" : ", ") + command.name;
+  if (args.empty() || args[0] == "--help") {
+    FILE* to = args.empty() ? stderr : stdout;
+    fprintf(to, "usage: %s VERB ...\n\n", parent.c_str());
+    for (const auto& command : commands) fprintf(to, "  %-12s %s\n", command.name, command.summary);
+    return args.empty() ? 125 : 0;
+  }
+  for (const auto& command : commands)
+    if (args[0] == command.name) return command.verb(context, {args.begin() + 1, args.end()});
+  return error("unknown verb", args[0], "known: " + names, EINVAL);
+}
+
+Result<void> need_words(const CommandLine& line, size_t least, size_t most, const std::string& usage) {
+  if (line.words.size() >= least && line.words.size() <= most) return {};
+  return error(line.words.size() < least ? "an argument is missing" : "too many arguments", "", "usage: " + usage, EINVAL);
+}
+
+void Globals::apply(const CommandLine& line) {
+  if (line.has("root")) root = line.text("root");
+  if (line.has("state")) state = line.text("state");
+  if (line.has("storage")) storage = line.text("storage");
+  if (line.has("isolation")) isolation = line.text("isolation");
+  for (const char* name : {"net", "network"})
+    for (const auto& network : line.list(name)) networks.push_back(network);
+  for (const auto& folder : line.list("plugin-dir")) plugin_dirs.push_back(folder);
+  debug = debug || line.flag("debug");
+}
+
+Result<std::optional<CommandLine>> Context::parse(const std::string& usage, const po::options_description& own,
+                                                  const std::vector<std::string>& args, Stop stop) {
+  po::options_description all;
+  all.add(own);
+  auto globals_description = global_options();
+  for (const auto& option : globals_description.options())
+    if (own.find_nothrow(option->long_name(), false) == nullptr) all.add(option);
+  RCRT_ASSIGN(CommandLine line, parse_command_line(all, args, stop));
+  if (line.flag("help")) {
+    printf("usage: %s\n\n%s\n%s", usage.c_str(), boost::lexical_cast<std::string>(own).c_str(),
+           boost::lexical_cast<std::string>(globals_description).c_str());
+    return std::optional<CommandLine>();
+  }
+  globals.apply(line);
+  return line;
+}
+
+Result<Engine*> Context::engine() {
+  if (engine_) return engine_.get();
+  RCRT_ASSIGN(Paths paths, find_paths());
+  const char* root = getenv("RCRT_ROOT");
+  const char* state = getenv("RCRT_STATE");
+  if (root != nullptr && *root != '\0') paths.root = root;
+  if (state != nullptr && *state != '\0') paths.state = state;
+  if (!globals.root.empty()) paths.root = globals.root;
+  if (!globals.state.empty()) paths.state = globals.state;
+  for (const std::string& folder : {paths.root, paths.state})
+    if (folder[0] != '/') return error("not an absolute path", folder, "--root and --state are absolute", EINVAL);
+  paths.plugin_folders.insert(paths.plugin_folders.begin(), globals.plugin_dirs.begin(), globals.plugin_dirs.end());
+  if (geteuid() != 0) return error("rcrt needs root", "", "run it with sudo", EPERM);
+  umask(022);
+  bool debug = globals.debug;
+  engine_ = std::make_unique<Engine>(std::move(paths), [debug](rcrt_log_level level, std::string_view plugin, std::string_view line) {
+    if (level == RCRT_LOG_WARNING || debug)
+      fprintf(stderr, "rcrt: %s%.*s: %.*s\n", level == RCRT_LOG_WARNING ? "warning: " : "", static_cast<int>(plugin.size()),
+              plugin.data(), static_cast<int>(line.size()), line.data());
+  });
+  return engine_.get();
+}
+
+Result<Container> Context::container(const std::string& reference) {
+  RCRT_ASSIGN(Engine* const engine, this->engine());
+  RCRT_ASSIGN(std::string id, engine->containers().find(reference));
+  RCRT_TRY(engine->recover_one(id));
+  return engine->containers().load(id);
+}
+
+}  // namespace rcrt::cli
+
+int main(int argc, char** argv) {
+  auto code = rcrt::cli::main_command({argv + 1, argv + argc});
+  if (!code) rcrt::cli::print_error(code.error());
+  int exit_code = code ? *code : code.error().exit_code;
+  if (fflush(stdout) != 0) {
+    perror("rcrt: cannot write to standard output");
+    exit_code = 125;
+  }
+  fflush(stderr);
+  // Nothing is left to destroy that the kernel does not do faster.
+  _exit(exit_code);
+}

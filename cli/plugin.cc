@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command.h"
+#include "cli/format.h"
+
+namespace rcrt::cli {
+namespace {
+
+Json describe_plugin(Engine& engine, const PluginFile& file) {
+  Json json = {{"Kind", file.kind}, {"Name", file.name}, {"File", file.path}, {"Problem", file.problem}};
+  if (!file.problem.empty()) return json;
+  auto plugin = engine.plugins().load(file.kind, file.name);
+  if (!plugin) {
+    json["Problem"] = plugin.error().message();
+    return json;
+  }
+  const rcrt_plugin& entry = (*plugin)->entry();
+  auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+  json["Version"] = text(entry.version);
+  json["Description"] = text(entry.description);
+  json["License"] = text(entry.license);
+  json["ABI"] = std::to_string(entry.abi_major) + "." + std::to_string(entry.abi_minor);
+  json["Interfaces"] = (*plugin)->interfaces();
+  return json;
+}
+
+Result<int> ls(Context& context, const std::vector<std::string>& args) {
+  po::options_description own("Options of plugin ls");
+  own.add_options()("json", toggle(), "one JSON array")("quiet,q", toggle(), "names only");
+  RCRT_ASSIGN(auto line, context.parse("rcrt plugin ls", own, args));
+  if (!line) return 0;
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows = {{"PLUGIN", "VERSION", "DESCRIPTION"}};
+  for (const auto& file : engine->plugins().list()) {
+    Json json = describe_plugin(*engine, file);
+    std::string name = file.kind + "-" + file.name;
+    if (line->flag("quiet")) printf("%s\n", name.c_str());
+    std::string problem = json.value("Problem", "");
+    rows.push_back({name, json.value("Version", "-"), problem.empty() ? json.value("Description", "") : "unusable: " + problem});
+    list.push_back(std::move(json));
+  }
+  if (line->flag("json"))
+    printf("%s\n", list.dump(2).c_str());
+  else if (!line->flag("quiet"))
+    fputs(table(rows).c_str(), stdout);
+  return 0;
+}
+
+Result<int> inspect(Context& context, const std::vector<std::string>& args) {
+  po::options_description own("Options of plugin inspect");
+  own.add_options()("json", toggle(), "as JSON");
+  RCRT_ASSIGN(auto line, context.parse("rcrt plugin inspect NAME ...", own, args));
+  if (!line) return 0;
+  RCRT_TRY(need_words(*line, 1, 1000, "rcrt plugin inspect NAME ..."));
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  auto files = engine->plugins().list();
+  Json list = Json::array();
+  int code = for_each_word(line->words, [&](const std::string& name) -> Result<void> {
+    bool found = false;
+    for (const auto& file : files) {
+      if (name != file.kind + "-" + file.name && name != file.name) continue;
+      found = true;
+      list.push_back(describe_plugin(*engine, file));
+    }
+    if (!found) return error("no such plugin", name, "see `rcrt plugin ls`", ENOENT);
+    return {};
+  });
+  if (line->flag("json")) {
+    printf("%s\n", list.dump(2).c_str());
+    return code;
+  }
+  for (const auto& json : list) {
+    for (const char* member : {"Kind", "Name", "File", "Version", "Description", "License", "ABI", "Interfaces", "Problem"}) {
+      if (!json.contains(member) || json[member] == "") continue;
+      const Json& value = json[member];
+      std::string text = value.is_string() ? value.get<std::string>() : "";
+      if (value.is_array())
+        for (const auto& word : value) text += (text.empty() ? "" : " ") + word.get<std::string>();
+      printf("%-12s %s\n", (std::string(member) + ":").c_str(), text.c_str());
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+Result<int> plugin_command(Context& context, const std::vector<std::string>& args) {
+  static const std::vector<Command> commands = {
+      {"ls", "list plugins", ls},
+      {"inspect", "show a plugin", inspect},
+  };
+  return dispatch(context, "rcrt plugin", commands, args);
+}
+
+}  // namespace rcrt::cli

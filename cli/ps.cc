@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "cli/command.h"
+#include "cli/describe.h"
+#include "cli/format.h"
+
+namespace rcrt::cli {
+namespace {
+
+constexpr size_t kShortId = 12;
+constexpr size_t kCommandWidth = 20;
+
+Json row_of(const Container& container, bool whole) {
+  std::string command = command_text(container);
+  if (!whole && command.size() > kCommandWidth) command = command.substr(0, kCommandWidth - 1) + "…";
+  return {{"ID", whole ? container.id : container.id.substr(0, kShortId)},
+          {"Image", container.config.value("image", "")},
+          {"Command", "\"" + command + "\""},
+          {"CreatedAt", timestamp(container.config.value("created", int64_t{0}))},
+          {"RunningFor", age(container.config.value("created", int64_t{0})) + " ago"},
+          {"State", status_name(container.status)},
+          {"Status", status_text(container)},
+          {"Ports", ports_text(container)},
+          {"Names", container.name()},
+          {"Labels", container.config.value("labels", Json::object())}};
+}
+
+}  // namespace
+
+Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
+  po::options_description own("Options of ps");
+  own.add_options()                                              //
+      ("all,a", toggle(), "also those that do not run")          //
+      ("quiet,q", toggle(), "ids only")                          //
+      ("no-trunc", toggle(), "whole ids and commands")           //
+      ("json", toggle(), "one JSON array")                       //
+      ("format", word("TEMPLATE"), "json, or a template: {{.ID}} {{.Names}}");
+  RCRT_ASSIGN(auto line, context.parse("rcrt ps [-a]", own, args));
+  if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt ps [-a]"));
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  std::vector<Container> containers;
+  for (const auto& id : engine->containers().ids()) {
+    // A dead one is rolled back by whoever meets it.
+    if (auto treated = engine->recover_one(id); !treated) print_warning(treated.error().message());
+    auto container = engine->containers().load(id);
+    if (!container) continue;  // removed meanwhile
+    if (container->status == Status::running || line->flag("all")) containers.push_back(std::move(*container));
+  }
+  std::ranges::sort(containers, [](const Container& a, const Container& b) {
+    return a.config.value("created", int64_t{0}) > b.config.value("created", int64_t{0});
+  });
+  bool whole = line->flag("no-trunc");
+  std::string format = line->text("format");
+  if (line->flag("json")) {
+    Json list = Json::array();
+    for (const auto& container : containers) list.push_back(row_of(container, true));
+    printf("%s\n", list.dump(2).c_str());
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"}};
+  for (const auto& container : containers) {
+    Json row = row_of(container, whole);
+    if (line->flag("quiet")) {
+      printf("%s\n", row["ID"].get_ref<const std::string&>().c_str());
+    } else if (format == "json") {
+      printf("%s\n", row.dump().c_str());
+    } else if (!format.empty()) {
+      RCRT_ASSIGN(std::string text, apply_template(format, row));
+      printf("%s\n", text.c_str());
+    } else {
+      std::vector<std::string> cells;
+      for (const char* name : {"ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"})
+        cells.push_back(row.value(name, ""));
+      rows.push_back(std::move(cells));
+    }
+  }
+  if (!line->flag("quiet") && format.empty()) fputs(table(rows).c_str(), stdout);
+  return 0;
+}
+
+Result<int> inspect_command(Context& context, const std::vector<std::string>& args) {
+  po::options_description own("Options of inspect");
+  own.add_options()                                                      //
+      ("format,f", word("TEMPLATE"), "a template: {{.State.ExitCode}}")  //
+      ("type", word("TYPE"), "container or image");
+  RCRT_ASSIGN(auto line, context.parse("rcrt inspect CONTAINER|IMAGE ...", own, args));
+  if (!line) return 0;
+  RCRT_TRY(need_words(*line, 1, 1000, "rcrt inspect CONTAINER|IMAGE ..."));
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  std::string type = line->text("type");
+  if (!type.empty() && type != "container" && type != "image")
+    return error("unknown type", type, "use container or image", EINVAL);
+  Json list = Json::array();
+  int code = for_each_word(line->words, [&](const std::string& name) -> Result<void> {
+    if (type != "image") {
+      auto container = context.container(name);
+      if (container) {
+        list.push_back(describe(*container, engine->paths()));
+        return {};
+      }
+      if (container.error().code != ENOENT || type == "container") return std::unexpected(container.error());
+    }
+    auto image = engine->images().resolve(name);
+    if (!image && image.error().code == ENOENT && type.empty())
+      return error("no such container or image", name, "see `rcrt ps -a` and `rcrt images`", ENOENT);
+    if (!image) return std::unexpected(image.error());
+    list.push_back(describe(*image));
+    return {};
+  });
+  if (std::string format = line->text("format"); format.empty()) {
+    printf("%s\n", list.dump(4).c_str());
+  } else {
+    for (const auto& entry : list) {
+      RCRT_ASSIGN(std::string text, apply_template(format, entry));
+      printf("%s\n", text.c_str());
+    }
+  }
+  return code;
+}
+
+}  // namespace rcrt::cli

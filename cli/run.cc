@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "cli/attach.h"
+#include "cli/command.h"
+#include "cli/run_flags.h"
+
+namespace rcrt::cli {
+
+Result<int> run_command(Context& context, const std::vector<std::string>& args) {
+  RCRT_ASSIGN(auto line, context.parse("rcrt run [OPTIONS] IMAGE [COMMAND [ARGUMENTS]]", run_flags(), args, Stop::at_first_word));
+  if (!line) return 0;
+  if (line->words.empty())
+    return error("no image", "", "usage: rcrt run [OPTIONS] IMAGE [COMMAND]; `busybox` is built in", EINVAL);
+  RCRT_ASSIGN(RunOptions options, run_options(*line, context.globals));
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  if (line->flag("explain")) {
+    RCRT_ASSIGN(Json plan, engine->explain(options));
+    printf("%s\n", plan.dump(2).c_str());
+    return 0;
+  }
+  if (!options.detach) hold_signals();
+  RCRT_ASSIGN(Running running, engine->start(options));
+  if (options.detach) {
+    printf("%s\n", running.id.c_str());
+    return 0;
+  }
+  RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
+  if (!running.slow_undo) {
+    auto undone = engine->clean_up(running.id);
+    if (!undone)
+      print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
+    else if (!running.idle_later)
+      running.launcher.cleaned_up();
+  }
+  return record.exit_code;
+}
+
+}  // namespace rcrt::cli

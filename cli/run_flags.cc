@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include "cli/run_flags.h"
+
+#include <charconv>
+
+#include "cli/attach.h"
+#include "core/files.h"
+
+namespace rcrt::cli {
+namespace {
+
+Result<std::pair<std::string, std::string>> key_value(const char* flag, const std::string& text) {
+  auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return error(std::string("invalid --") + flag, text, "write it as KEY=VALUE", EINVAL);
+  return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// "-e NAME" takes the caller's value; unset names are left out, as docker does.
+void add_env(std::vector<std::string>& env, const std::string& word) {
+  if (word.find('=') != std::string::npos) {
+    env.push_back(word);
+  } else if (const char* value = getenv(word.c_str())) {
+    env.push_back(word + "=" + value);
+  }
+}
+
+Result<std::vector<std::string>> lines_of(const std::string& path) {
+  RCRT_ASSIGN(std::string text, read_file(path));
+  std::vector<std::string> lines;
+  for (auto& line : split_words(text, '\n')) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty() && line[0] != '#') lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+Result<void> namespace_flags(const CommandLine& line, RunOptions& options) {
+  options.pid_mode = line.text("pid");
+  options.ipc_mode = line.text("ipc");
+  options.uts_mode = line.text("uts");
+  options.cgroupns_mode = line.text("cgroupns");
+  for (const auto& text : line.list("uidmap")) {
+    RCRT_ASSIGN(IdMapping mapping, parse_id_mapping(text));
+    options.uid_map.push_back(mapping);
+  }
+  for (const auto& text : line.list("gidmap")) {
+    RCRT_ASSIGN(IdMapping mapping, parse_id_mapping(text));
+    options.gid_map.push_back(mapping);
+  }
+  for (const auto& text : line.list("time-offset")) {
+    RCRT_ASSIGN(auto pair, key_value("time-offset", text));
+    int64_t seconds = 0;
+    auto [end, code] = std::from_chars(pair.second.data(), pair.second.data() + pair.second.size(), seconds);
+    if ((pair.first != "monotonic" && pair.first != "boottime") || code != std::errc() ||
+        end != pair.second.data() + pair.second.size())
+      return error("invalid --time-offset", text, "write it as monotonic=SECONDS or boottime=SECONDS", EINVAL);
+    options.time_offsets[pair.first] = {{"secs", seconds}, {"nanosecs", 0}};
+  }
+  return {};
+}
+
+Result<void> network_flags(const CommandLine& line, RunOptions& options) {
+  for (const auto& text : line.list("publish")) {
+    RCRT_ASSIGN(auto ports, parse_publish(text));
+    options.ports.insert(options.ports.end(), ports.begin(), ports.end());
+  }
+  options.add_host = line.list("add-host");
+  for (auto& entry : options.add_host) {
+    auto separator = entry.find_first_of(":=");
+    if (separator == 0 || separator == std::string::npos)
+      return error("invalid --add-host", entry, "write it as NAME:ADDRESS", EINVAL);
+    entry[separator] = ':';
+    if (entry.find_first_of("\n\t ") != std::string::npos)
+      return error("invalid --add-host", entry, "no white space in it", EINVAL);
+  }
+  options.dns = line.list("dns");
+  options.dns_search = line.list("dns-search");
+  options.dns_options = line.list("dns-option");
+  for (const auto* list : {&options.dns, &options.dns_search, &options.dns_options})
+    for (const auto& word : *list)
+      if (word.find_first_of("\n\t ") != std::string::npos)
+        return error("invalid DNS setting", word, "no white space in it", EINVAL);
+  options.ip = line.text("ip");
+  options.ip6 = line.text("ip6");
+  options.mac = line.text("mac-address");
+  return {};
+}
+
+Result<void> mount_flags(const CommandLine& line, RunOptions& options) {
+  for (const auto& text : line.list("volume")) {
+    RCRT_ASSIGN(BindMount mount, parse_volume(text));
+    options.mounts.push_back(std::move(mount));
+  }
+  for (const auto& text : line.list("mount")) {
+    RCRT_ASSIGN(BindMount mount, parse_mount(text));
+    options.mounts.push_back(std::move(mount));
+  }
+  for (const auto& text : line.list("tmpfs")) {
+    RCRT_ASSIGN(BindMount mount, parse_tmpfs(text));
+    options.mounts.push_back(std::move(mount));
+  }
+  if (line.has("shm-size")) {
+    RCRT_ASSIGN(int64_t size, parse_size(line.text("shm-size")));
+    options.shm_size = std::to_string(size);
+  }
+  return {};
+}
+
+}  // namespace
+
+po::options_description run_flags() {
+  po::options_description d("Options of run");
+  d.add_options()                                                                       //
+      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                //
+      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                       //
+      ("cap-add", words("CAP"), "add a capability, or ALL")                             //
+      ("cap-drop", words("CAP"), "drop a capability, or ALL")                           //
+      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                     //
+      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                   //
+      ("cidfile", word("FILE"), "write the container's id to a file")                   //
+      ("cpu-period", word("USEC"), "CPU period")                                        //
+      ("cpu-quota", word("USEC"), "CPU time in each period")                            //
+      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                     //
+      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                     //
+      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                         //
+      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                            //
+      ("cpuset-mems", word("LIST"), "memory nodes to use")                              //
+      ("detach,d", toggle(), "run in the background, print the id")                     //
+      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                         //
+      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")             //
+      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")            //
+      ("device-read-iops", words("DEV:N"), "read limit in operations a second")         //
+      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")          //
+      ("device-write-iops", words("DEV:N"), "write limit in operations a second")       //
+      ("dns", words("ADDRESS"), "name server")                                          //
+      ("dns-option", words("OPTION"), "resolver option")                                //
+      ("dns-search", words("DOMAIN"), "search domain")                                  //
+      ("domainname", word("NAME"), "NIS domain name")                                   //
+      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")              //
+      ("env,e", words("NAME[=VALUE]"), "environment variable")                          //
+      ("env-file", words("FILE"), "environment variables, one a line")                  //
+      ("explain", toggle(), "print the plan as JSON and do nothing")                    //
+      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")            //
+      ("group-add", words("GROUP"), "further group")                                    //
+      ("hostname,h", word("NAME"), "host name inside")                                  //
+      ("init", toggle(), "run a small init that reaps and forwards signals")            //
+      ("interactive,i", toggle(), "keep standard input open")                           //
+      ("ip", word("ADDRESS"), "IPv4 address")                                           //
+      ("ip6", word("ADDRESS"), "IPv6 address")                                          //
+      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")           //
+      ("label,l", words("KEY=VALUE"), "label")                                          //
+      ("mac-address", word("MAC"), "hardware address")                                  //
+      ("memory,m", word("SIZE"), "memory limit")                                        //
+      ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")  //
+      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")  //
+      ("mount", words("KEY=VALUE,..."), "type=bind|tmpfs,source=...,target=...")        //
+      ("name", word("NAME"), "name of the container")                                   //
+      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")             //
+      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")           //
+      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                //
+      ("privileged", toggle(), "all capabilities and devices")                          //
+      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                //
+      ("read-only", toggle(), "read-only root")                                         //
+      ("rm", toggle(), "remove the container when it ends")                             //
+      ("security-opt", words("OPTION"), "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")  //
+      ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                              //
+      ("stop-signal", word("SIGNAL"), "what `stop` sends")                              //
+      ("stop-timeout", po::value<int>()->value_name("SECONDS"), "how long `stop` waits (10)")  //
+      ("storage-opt", words("KEY=VALUE"), "option of the storage plugin")               //
+      ("sysctl", words("KEY=VALUE"), "kernel parameter of the container's namespaces")  //
+      ("time-offset", words("CLOCK=SECONDS"), "new time namespace with monotonic or boottime moved")  //
+      ("tmpfs", words("DIR[:OPTIONS]"), "tmpfs")                                        //
+      ("tty,t", toggle(), "give it a terminal")                                         //
+      ("uidmap", words("INSIDE:HOST:SIZE"), "user ids in a new user namespace")         //
+      ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                           //
+      ("user,u", word("USER[:GROUP]"), "user to run as")                                //
+      ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")           //
+      ("volume,v", words("HOST:INSIDE[:ro]"), "bind mount")                             //
+      ("workdir,w", word("DIR"), "working directory");
+  return d;
+}
+
+Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) {
+  RunOptions options;
+  options.image = line.words.empty() ? "busybox" : line.words[0];
+  if (!line.words.empty()) options.args.assign(line.words.begin() + 1, line.words.end());
+  if (!globals.storage.empty()) options.storage = globals.storage;
+  if (!globals.isolation.empty()) options.isolation = split_words(globals.isolation, ',');
+  if (globals.isolation == "none") options.isolation.clear();
+  if (!globals.networks.empty()) options.networks = globals.networks;
+  for (const auto& text : line.list("storage-opt")) {
+    RCRT_ASSIGN(auto pair, key_value("storage-opt", text));
+    options.storage_options.insert(std::move(pair));
+  }
+  options.name = line.text("name");
+  options.hostname = line.text("hostname");
+  options.domainname = line.text("domainname");
+  if (options.hostname.size() > 64 || options.hostname.find_first_of("\n /") != std::string::npos)
+    return error("invalid host name", options.hostname, "at most 64 characters", EINVAL);
+  options.user = line.text("user");
+  options.workdir = line.text("workdir");
+  if (line.has("entrypoint"))
+    options.entrypoint = line.text("entrypoint").empty() ? std::vector<std::string>{} : std::vector{line.text("entrypoint")};
+  for (const auto& file : line.list("env-file")) {
+    RCRT_ASSIGN(auto lines, lines_of(file));
+    for (const auto& entry : lines) add_env(options.env, entry);
+  }
+  for (const auto& entry : line.list("env")) add_env(options.env, entry);
+  options.groups = line.list("group-add");
+  options.cap_add = line.list("cap-add");
+  options.cap_drop = line.list("cap-drop");
+  options.security_opt = line.list("security-opt");
+  options.labels = line.list("label");
+  options.devices = line.list("device");
+  options.device_rules = line.list("device-cgroup-rule");
+  for (const auto& text : line.list("sysctl")) {
+    RCRT_ASSIGN(auto pair, key_value("sysctl", text));
+    options.sysctls.insert(std::move(pair));
+  }
+  for (const auto& text : line.list("ulimit")) {
+    RCRT_ASSIGN(Json limit, parse_ulimit(text));
+    options.rlimits.push_back(std::move(limit));
+  }
+  if (line.has("oom-score-adj")) options.oom_score_adj = line.options["oom-score-adj"].as<int>();
+  if (line.has("stop-timeout")) options.stop_timeout = line.options["stop-timeout"].as<int>();
+  if (line.has("stop-signal")) {
+    RCRT_TRY(parse_signal(line.text("stop-signal")));
+    options.stop_signal = line.text("stop-signal");
+  }
+  RCRT_TRY(mount_flags(line, options));
+  RCRT_TRY(network_flags(line, options));
+  RCRT_TRY(namespace_flags(line, options));
+  RCRT_ASSIGN(options.resources, resource_options(line));
+  options.interactive = line.flag("interactive");
+  options.tty = line.flag("tty");
+  options.detach = line.flag("detach");
+  options.remove = line.flag("rm");
+  options.read_only = line.flag("read-only");
+  options.privileged = line.flag("privileged");
+  options.init = line.flag("init");
+  options.cid_file = line.text("cidfile");
+  if (options.tty) std::tie(options.rows, options.columns) = terminal_size();
+  return options;
+}
+
+}  // namespace rcrt::cli

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// The flags of `run`, and what they mean.
+#pragma once
+
+#include "cli/command.h"
+#include "core/run_options.h"
+
+namespace rcrt::cli {
+
+po::options_description run_flags();
+Result<RunOptions> run_options(const CommandLine& line, const Globals& globals);
+// The limits among the flags as OCI linux.resources.
+Result<Json> resource_options(const CommandLine& line);
+
+}  // namespace rcrt::cli
