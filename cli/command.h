@@ -90,6 +90,4 @@ int for_each_word(const std::vector<std::string>& words, Function one) {
 // Two or more verbs take at least or exactly so many words.
 Result<void> need_words(const CommandLine& line, size_t least, size_t most, const std::string& usage);
 
-extern const char kVersion[];
-
 }  // namespace rcrt::cli

@@ -3,13 +3,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <boost/lexical_cast.hpp>
 
 #include "cli/command.h"
 
 namespace rcrt::cli {
-
-const char kVersion[] = "0.1.0";
 
 namespace {
 
@@ -36,8 +33,7 @@ const std::vector<Command> kCommands = {
 void print_usage(FILE* to) {
   fputs("usage: rcrt [GLOBAL OPTIONS] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs (rcrt VERB --help says more):\n", to);
   for (const auto& command : kCommands) fprintf(to, "  %-10s %s\n", command.name, command.summary);
-  std::string text = boost::lexical_cast<std::string>(global_options());
-  fprintf(to, "\n%s", text.c_str());
+  fprintf(to, "\n%s", options_help(global_options(), "Global options, before or after the verb").c_str());
 }
 
 Result<int> main_command(const std::vector<std::string>& args) {
@@ -99,8 +95,8 @@ Result<std::optional<CommandLine>> Context::parse(const std::string& usage, cons
     if (own.find_nothrow(option->long_name(), false) == nullptr) all.add(option);
   RCRT_ASSIGN(CommandLine line, parse_command_line(all, args, stop));
   if (line.flag("help")) {
-    printf("usage: %s\n\n%s\n%s", usage.c_str(), boost::lexical_cast<std::string>(own).c_str(),
-           boost::lexical_cast<std::string>(globals_description).c_str());
+    printf("usage: %s\n\n%s%s", usage.c_str(), options_help(own, "Options").c_str(),
+           options_help(globals_description, "Global options, before or after the verb").c_str());
     return std::optional<CommandLine>();
   }
   globals.apply(line);

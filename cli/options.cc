@@ -97,8 +97,21 @@ Result<CommandLine> parse_command_line(const po::options_description& descriptio
   return line;
 }
 
+std::string options_help(const po::options_description& description, const std::string& title) {
+  if (description.options().empty()) return {};
+  std::string text = title + ":\n";
+  for (const auto& option : description.options()) {
+    std::string names = option->canonical_display_name(po::command_line_style::allow_dash_for_short);
+    std::string left = names.size() == 2 ? "  " + names + ", --" + option->long_name() : "      --" + option->long_name();
+    if (takes_value(*option)) left += " " + option->semantic()->name();
+    left.resize(std::max<size_t>(left.size() + 2, 36), ' ');
+    text += left + option->description() + "\n";
+  }
+  return text + "\n";
+}
+
 po::options_description global_options() {
-  po::options_description description("Global options, before or after the verb");
+  po::options_description description;
   description.add_options()                                                          //
       ("root", word("DIR"), "images, containers and other data (/var/lib/rcrt, or $RCRT_ROOT)")  //
       ("state", word("DIR"), "state of running containers (/run/rcrt, or $RCRT_STATE)")          //

@@ -33,12 +33,15 @@ Result<CommandLine> parse_command_line(const po::options_description& descriptio
                                        Stop stop = Stop::never);
 
 // --name and --name=false.
-inline po::value_semantic* toggle() { return po::value<bool>()->implicit_value(true)->value_name(""); }
+inline po::value_semantic* toggle() { return po::value<bool>()->implicit_value(true); }
 inline po::value_semantic* word(const char* name = "VALUE") { return po::value<std::string>()->value_name(name); }
 // May be given several times.
 inline po::value_semantic* words(const char* name = "VALUE") {
   return po::value<std::vector<std::string>>()->composing()->value_name(name);
 }
+
+// The options as --help shows them: one a line, its value's name, what it does.
+std::string options_help(const po::options_description& description, const std::string& title);
 
 // Options every verb has, also before the verb.
 po::options_description global_options();

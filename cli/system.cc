@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "cli/command.h"
 #include "core/files.h"
 
@@ -68,13 +69,13 @@ Result<int> version_command(Context& context, const std::vector<std::string>& ar
   RCRT_ASSIGN(auto line, context.parse("rcrt version", own, args));
   if (!line) return 0;
   if (line->flag("json"))
-    printf("%s\n", Json{{"version", std::string(kVersion)},
+    printf("%s\n", Json{{"version", std::string(RCRT_VERSION)},
                         {"pluginInterface", std::to_string(RCRT_ABI_MAJOR) + "." + std::to_string(RCRT_ABI_MINOR)},
                         {"ociSpec", "1.2.0"}}
                        .dump()
                        .c_str());
   else
-    printf("rcrt version %s\nplugin interface %u.%u\nOCI runtime-spec 1.2.0\n", kVersion, RCRT_ABI_MAJOR, RCRT_ABI_MINOR);
+    printf("rcrt version %s\nplugin interface %u.%u\nOCI runtime-spec 1.2.0\n", RCRT_VERSION, RCRT_ABI_MAJOR, RCRT_ABI_MINOR);
   return 0;
 }
 
