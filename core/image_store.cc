@@ -12,8 +12,8 @@
 #include <optional>
 #include <set>
 
+#include "base/oci_layout.h"
 #include "base/unique_fd.h"
-#include "core/oci_layout.h"
 
 namespace rcrt {
 namespace {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/image_reference.h"
 #include "base/result.h"
 #include "core/json.h"
 
@@ -26,10 +27,6 @@ struct ImageSummary {
   int64_t created = 0;  // seconds since the epoch
   uint64_t size = 0;    // bytes of all layers, as stored
 };
-
-// "busybox" -> "docker.io/library/busybox:latest" as docker reads references; an Error
-// for what no reference can be. "localhost/x" and "host:5000/x" keep their host.
-Result<std::string> normalize_reference(const std::string& reference);
 
 class ImageStore {
  public:

@@ -7,7 +7,13 @@
  *                          in index.json, fully qualified
  *   layers/<hex>/          a layer unpacked; <hex> is its diff-id without "sha256:"
  *   layers/l/<7 chars>     a symbolic link to ../<hex>, short enough for 300 layers
- *                          in one overlayfs option string
+ *                          in one overlayfs option string: the first seven digits
+ *                          of the hex, from its left, that name no other layer
+ *   incoming/              what is being made; left behind only by a killed process
+ *
+ *   layers/.lock           flock(2): shared while contents are added, exclusive while
+ *                          they are deleted
+ *   images/.lock           flock(2): exclusive while index.json is changed
  * Running an image only reads the store and loads no image plugin.
  */
 #ifndef RCRT_IMAGE_H
@@ -26,13 +32,17 @@ typedef struct rcrt_image_v1 {
 
   /* Makes a one-layer image from a root file system. Request: { "root", "source":
    * a tar archive (any compression) or a directory, "name": "busybox:latest",
-   * "config": OCI image-spec "config" object, optional }. Result: { "id": "sha256:<hex>" }.
+   * "config": OCI image-spec "config" object, optional, "created": RFC 3339 time,
+   * optional (now), "limits": { "entries", "path_bytes", "file_bytes", "total_bytes",
+   * "ratio", "ratio_free_bytes", "xattr_bytes", "directory_bytes" }, each optional }.
+   * Result: { "id": "sha256:<hex>" }.
    * Killed at any moment, it leaves the store without the image or with the whole
    * of it. */
   rcrt_function import;
 
-  /* Writes the image's file system as a plain directory. Request: { "root", "name",
-   * "directory": absolute, must not exist or be empty }. No result. */
+  /* Writes the image's file system as a plain directory. Request: { "root", "name": a name
+   * or a full id, "directory": absolute, must not exist or be empty, "limits": as for
+   * import }. No result. A failure leaves the directory as it was. */
   rcrt_function unpack;
 
   /* Deletes layers and blobs no image refers to, and what an interrupted import left

@@ -1,55 +1,64 @@
 // SPDX-License-Identifier: MIT
-// Reads tar archives through libarchive, by descriptor.
+// The entries of a tar stream, checked: names inside the archive's root, sizes in limits.
 #pragma once
 
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+
 #include <cstdint>
-#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
-#include "digest.h"
-#include "limits.h"
+#include "plugins/image-oci/layer_stream.h"
+#include "plugins/image-oci/limits.h"
 
 struct archive;
 struct archive_entry;
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 
-struct ArchiveFree {
-  void operator()(archive* a) const;
+struct Entry {
+  std::string path;  // relative, without "." and ".."; "" is the root
+  mode_t type = 0;   // S_IFREG...; 0 for a hard link
+  mode_t mode = 0;   // permission bits, setuid and friends
+  uid_t uid = 0;
+  gid_t gid = 0;
+  uint64_t size = 0;
+  dev_t device = 0;
+  timespec mtime{};
+  std::string target;  // a symbolic link's text; a hard link's path, checked as `path` is
+  std::vector<std::pair<std::string, std::string>> xattrs;
 };
-using ReadHandle = std::unique_ptr<archive, ArchiveFree>;
 
-// Copies what is in `from` to `to` without its compression, whichever it is. Gives
-// the SHA-256 of what was written.
-Result<std::string> decompress(int from, int to, const Limits& limits, uint64_t* written);
+// A name of an archive as a path below its root; an Error when it has ".." or is too long.
+Result<std::string> clean_path(std::string_view name, const Limits& limits);
 
-// The entries of an uncompressed tar archive.
 class ArchiveReader {
  public:
-  // `fd` is borrowed and read from where it stands.
-  static Result<ArchiveReader> open(int fd);
+  ArchiveReader(LayerStream& stream, const Limits& limits);
+  ~ArchiveReader();
+  ArchiveReader(const ArchiveReader&) = delete;
+  ArchiveReader& operator=(const ArchiveReader&) = delete;
 
-  // The next entry, valid until the next call; null at the end.
-  Result<archive_entry*> next();
-  // A piece of the entry's data and where it belongs. False at its end.
-  Result<bool> data(const void** bytes, size_t* size, int64_t* offset);
-
- private:
-  explicit ArchiveReader(ReadHandle handle) : handle_(std::move(handle)) {}
-  ReadHandle handle_;
-};
-
-// While it lives, this thread reads names as UTF-8, whatever the process' locale.
-class Utf8Names {
- public:
-  Utf8Names();
-  Utf8Names(const Utf8Names&) = delete;
-  Utf8Names& operator=(const Utf8Names&) = delete;
-  ~Utf8Names();
+  Result<void> open();
+  // False at the end.
+  Result<bool> next(Entry& entry);
+  // A piece of the current file's data; false at its end. Holes lie between pieces.
+  Result<bool> data(const void** data, size_t* size, uint64_t* offset);
 
  private:
-  void* locale_;
-  void* before_;
+  std::unexpected<Error> failure(std::string_view what) const;
+  static ssize_t read_stream(archive* a, void* self, const void** data);
+
+  LayerStream& stream_;
+  const Limits& limits_;
+  archive* archive_ = nullptr;
+  uint64_t entries_ = 0;
+  Error stream_failure_;
+  bool stream_failed_ = false;
 };
 
-}  // namespace rcrt::oci
+}  // namespace rcrt::image_oci

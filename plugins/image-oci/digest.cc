@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "digest.h"
+#include "plugins/image-oci/digest.h"
 
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <new>
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 
 void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
@@ -20,25 +20,28 @@ std::string Sha256::hex() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_DigestFinal_ex(context_.get(), digest, &size);
+  static constexpr char kDigits[] = "0123456789abcdef";
   std::string text;
   for (unsigned i = 0; i < size; ++i) {
-    text += "0123456789abcdef"[digest[i] >> 4];
-    text += "0123456789abcdef"[digest[i] & 15];
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
   }
   return text;
 }
 
-std::string sha256_hex(std::string_view data) {
+std::string sha256_hex(std::string_view text) {
   Sha256 hash;
-  hash.update(data.data(), data.size());
+  hash.update(text.data(), text.size());
   return hash.hex();
 }
 
-std::string digest_hex(const std::string& digest) {
-  if (digest.size() != 71 || !digest.starts_with("sha256:")) return {};
-  bool hex = std::all_of(digest.begin() + 7, digest.end(),
-                         [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-  return hex ? digest.substr(7) : std::string();
+bool is_hex_digest(std::string_view hex) {
+  return hex.size() == 64 &&
+         std::ranges::all_of(hex, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-}  // namespace rcrt::oci
+bool is_digest(std::string_view digest) {
+  return digest.starts_with("sha256:") && is_hex_digest(digest.substr(7));
+}
+
+}  // namespace rcrt::image_oci

@@ -8,14 +8,15 @@
 
 struct evp_md_ctx_st;
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 
-// SHA-256 of what is fed to it.
+// SHA-256 of a stream.
 class Sha256 {
  public:
   Sha256();
   void update(const void* data, size_t size);
-  std::string hex();  // once, at the end
+  // 64 lower-case hexadecimal digits. Ends the stream.
+  std::string hex();
 
  private:
   struct Free {
@@ -24,9 +25,10 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-std::string sha256_hex(std::string_view data);
+std::string sha256_hex(std::string_view text);
 
-// The hex part of "sha256:<64 lower-case hex digits>", or "".
-std::string digest_hex(const std::string& digest);
+// "sha256:<64 lower-case hexadecimal digits>".
+bool is_digest(std::string_view digest);
+bool is_hex_digest(std::string_view hex);
 
-}  // namespace rcrt::oci
+}  // namespace rcrt::image_oci

@@ -1,278 +1,269 @@
 // SPDX-License-Identifier: MIT
-#include "entry_writer.h"
+#include "plugins/image-oci/entry_writer.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "base/tree.h"
-#include "files.h"
+#include "plugins/image-oci/files.h"
+#include "plugins/image-oci/purge.h"
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 namespace {
 
-constexpr const char* kRefused = "the archive is damaged or malicious";
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+constexpr std::string_view kAufsInternal = ".wh..wh.";
 
-// Without "/" in front, "." and empty parts. An Error for "..".
-Result<std::string> clean_path(const char* text, const Limits& limits) {
-  if (!text) return error("an entry of the archive has no name", {}, kRefused);
-  std::string_view rest = text;
-  if (rest.size() > limits.name_length)
-    return error("a name in the archive is too long", rest.substr(0, 80), kRefused);
-  std::string path;
-  while (!rest.empty()) {
-    size_t slash = rest.find('/');
-    std::string_view part = rest.substr(0, slash);
-    rest = slash == rest.npos ? "" : rest.substr(slash + 1);
-    if (part.empty() || part == ".") continue;
-    if (part == "..") return error("a name in the archive leads out of it", text, kRefused);
-    if (!path.empty()) path += '/';
-    path += part;
-  }
-  return path;
+bool is_overlay_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == 0; }
+
+Result<void> set_opaque(int dir) {
+  if (fsetxattr(dir, "trusted.overlay.opaque", "y", 1, 0) != 0)
+    return errno_error("cannot mark directory as opaque");
+  return {};
 }
 
-timespec modified(archive_entry* entry) {
-  if (!archive_entry_mtime_is_set(entry)) return {0, 0};
-  return {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+Result<void> set_xattrs(int fd, const Entry& entry) {
+  for (const auto& [name, value] : entry.xattrs)
+    if (fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0)
+      return errno_error("cannot set extended attribute " + name + " of", entry.path);
+  return {};
+}
+
+Result<UniqueFd> open_directory(int parent, const std::string& name) {
+  UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return errno_error("cannot open directory", name);
+  return fd;
+}
+
+void split(const std::string& path, std::string& parent, std::string& name) {
+  const size_t slash = path.rfind('/');
+  parent = slash == path.npos ? "" : path.substr(0, slash);
+  name = slash == path.npos ? path : path.substr(slash + 1);
+}
+
+// The directory at `path` below root, made with those above it when missing.
+Result<UniqueFd> open_or_make(int root, const std::string& path) {
+  constexpr uint64_t kFlags = O_RDONLY | O_DIRECTORY;
+  auto fd = open_in_root(root, path, kFlags);
+  if (fd || fd.error().code != ENOENT || path.empty()) return fd;
+  std::string above, name;
+  split(path, above, name);
+  RCRT_ASSIGN(UniqueFd parent, open_or_make(root, above));
+  if (mkdirat(parent.get(), name.c_str(), 0755) == 0) {
+    RCRT_ASSIGN(UniqueFd made, open_directory(parent.get(), name));
+    if (fchmod(made.get(), 0755) != 0) return errno_error("cannot set the mode of", path);
+    return made;
+  }
+  if (errno != EEXIST) return errno_error("cannot make directory", path);
+  return open_in_root(root, path, kFlags);
 }
 
 }  // namespace
 
-Result<void> EntryWriter::count(uint64_t bytes) {
-  if (bytes > limits_.size || size_ > limits_.size - bytes)
-    return error("the archive unpacks to more than the limits allow", {}, "raise the limit if you trust it",
-                 EFBIG);
-  size_ += bytes;
-  return {};
-}
+EntryWriter::EntryWriter(int root, Whiteouts whiteouts, const Limits& limits)
+    : root_(root), whiteouts_(whiteouts), limits_(limits) {}
 
-// Makes parent_ the directory `path`, and creates what is missing of it. Symbolic links
-// on the way are followed inside the root, as a container would.
-Result<void> EntryWriter::open_parent(const std::string& path) {
-  if (parent_ && parent_path_ == path) return {};
-  parent_ = open_in_root(root_, path, O_RDONLY | O_DIRECTORY);
-  for (size_t end = 0; !parent_ && errno == ENOENT && end != path.npos;) {
-    end = path.find('/', end + 1);
-    std::string prefix = path.substr(0, end);
-    if (open_in_root(root_, prefix, O_PATH | O_DIRECTORY)) continue;
-    size_t slash = prefix.rfind('/');
-    UniqueFd above =
-        open_in_root(root_, slash == prefix.npos ? "" : prefix.substr(0, slash), O_PATH | O_DIRECTORY);
-    if (!above || ::mkdirat(above.get(), prefix.c_str() + (slash == prefix.npos ? 0 : slash + 1), 0755) != 0)
-      return errno_error("cannot create a directory of the archive", prefix);
-    if (end == path.npos) parent_ = open_in_root(root_, path, O_RDONLY | O_DIRECTORY);
-    errno = ENOENT;
-  }
-  if (!parent_) {
-    parent_ = open_in_root(root_, path, O_RDONLY | O_DIRECTORY);
-    if (!parent_) return errno_error("cannot open a directory of the archive", path);
-  }
+Result<int> EntryWriter::parent_of(const std::string& path) {
+  if (parent_ && !parent_stale_ && parent_path_ == path) return parent_.get();
+  parent_.reset();
+  RCRT_ASSIGN(parent_, open_or_make(root_, path));
   parent_path_ = path;
-  return {};
+  parent_stale_ = false;
+  return parent_.get();
 }
 
-// Removes what has this name. A later entry of an archive replaces an earlier one.
-Result<void> EntryWriter::clear(const std::string& name, bool* was_whiteout) {
-  struct stat info;
-  if (::fstatat(parent_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT ? Result<void>() : errno_error("cannot examine", name);
-  if (was_whiteout) *was_whiteout = is_whiteout(info);
-  // A directory that is kept open may be among what goes.
-  UniqueFd parent = std::move(parent_);
-  std::string path = std::move(parent_path_);
-  RCRT_TRY(remove_tree(parent.get(), name.c_str()));
-  parent_ = std::move(parent);
-  parent_path_ = std::move(path);
-  return {};
+void EntryWriter::touched(int parent, const std::string& name) {
+  struct stat info{};
+  if (whiteouts_ == Whiteouts::kApply && fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+    touched_.insert(info.st_ino);
 }
 
-Result<void> EntryWriter::write(archive_entry* entry, ArchiveReader& data) {
-  if (++entries_ > limits_.entries)
-    return error("the archive has more entries than the limit", std::to_string(limits_.entries),
-                 "raise the limit if you trust it");
-  RCRT_ASSIGN(std::string path, clean_path(archive_entry_pathname(entry), limits_));
-  if (path.empty()) {
-    if (archive_entry_filetype(entry) != AE_IFDIR)
-      return error("the archive's root is no directory", {}, kRefused);
-    directories_.push_back({"", modified(entry)});
-    return attributes(entry, root_);
-  }
-  size_t slash = path.rfind('/');
-  std::string name = slash == path.npos ? path : path.substr(slash + 1);
-  RCRT_TRY(open_parent(slash == path.npos ? "" : path.substr(0, slash)));
-  auto said = [&](Result<void> outcome) -> Result<void> {
-    if (!outcome) return wrap(outcome.error(), "cannot unpack", path);
-    return {};
-  };
-  if (name.starts_with(".wh.")) return said(whiteout(name.substr(4)));
-  if (archive_entry_hardlink(entry)) return said(link(entry, name));
-  switch (archive_entry_filetype(entry)) {
-    case AE_IFDIR:
-      return said(directory(entry, path, name));
-    case AE_IFREG:
-      return said(file(entry, name, data));
-    default:
-      return said(special(entry, name));
-  }
-}
-
-Result<void> EntryWriter::whiteout(const std::string& name) {
-  if (name == ".wh..opq") {
-    if (::fsetxattr(parent_.get(), kOpaque, "y", 1, 0) != 0)
-      return errno_error("cannot mark a directory as opaque");
-    return {};
-  }
-  if (name.starts_with(".wh.")) return {};  // aufs' own files
-  if (name.empty() || name == "." || name == "..") return error("a whiteout of nothing", {}, kRefused);
-  struct stat info;
-  if (::fstatat(parent_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
-    // What this very layer brings stays; only what is below it is hidden.
-    if (!S_ISDIR(info.st_mode)) return {};
-    UniqueFd own = open_no_links(parent_.get(), name, O_RDONLY | O_DIRECTORY);
-    if (!own || ::fsetxattr(own.get(), kOpaque, "y", 1, 0) != 0)
-      return errno_error("cannot mark a directory as opaque");
-    return {};
-  }
-  if (::mknodat(parent_.get(), name.c_str(), S_IFCHR, makedev(0, 0)) != 0)
-    return errno_error("cannot create a whiteout");
-  return {};
-}
-
-Result<void> EntryWriter::directory(archive_entry* entry, const std::string& path, const std::string& name) {
-  struct stat info;
-  bool there =
-      ::fstatat(parent_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
-  bool was_whiteout = false;
-  if (!there) {
-    RCRT_TRY(clear(name, &was_whiteout));
-    if (::mkdirat(parent_.get(), name.c_str(), 0700) != 0) return errno_error("cannot create a directory");
-  }
-  UniqueFd fd = open_no_links(parent_.get(), name, O_RDONLY | O_DIRECTORY);
-  if (!fd) return errno_error("cannot open a directory");
-  if (was_whiteout && ::fsetxattr(fd.get(), kOpaque, "y", 1, 0) != 0)
-    return errno_error("cannot mark a directory as opaque");
-  directories_.push_back({path, modified(entry)});
-  return attributes(entry, fd.get());
-}
-
-Result<void> EntryWriter::file(archive_entry* entry, const std::string& name, ArchiveReader& data) {
-  int64_t size = archive_entry_size(entry);
-  if (size < 0) return error("negative size", {}, kRefused);
-  RCRT_TRY(count(static_cast<uint64_t>(size)));
-  RCRT_TRY(clear(name, nullptr));
-  UniqueFd fd(
-      ::openat(parent_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) return errno_error("cannot create a file");
-  const void* bytes;
-  size_t length;
-  int64_t offset;
-  for (;;) {
-    RCRT_ASSIGN(bool more, data.data(&bytes, &length, &offset));
-    if (!more) break;
-    if (offset < 0 || offset > size || static_cast<uint64_t>(size - offset) < length)
-      return error("data beyond the end of the file", {}, kRefused);
-    for (size_t done = 0; done < length;) {
-      ssize_t wrote = ::pwrite(fd.get(), static_cast<const char*>(bytes) + done, length - done,
-                               offset + static_cast<int64_t>(done));
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) return errno_error("cannot write", {}, errno == ENOSPC ? "make room on the disk" : "");
-      done += static_cast<size_t>(wrote);
+Result<void> EntryWriter::write(const Entry& entry, ArchiveReader& reader) {
+  auto written = [&]() -> Result<void> {
+    if (entry.path.empty()) {
+      if (entry.type != S_IFDIR) return error("the archive's root is not a directory", {}, {}, EBADMSG);
+      return set_directory(root_, entry);
     }
-  }
-  if (::ftruncate(fd.get(), size) != 0) return errno_error("cannot set the size of a file");
-  RCRT_TRY(attributes(entry, fd.get()));
-  timespec times[2] = {modified(entry), modified(entry)};
-  if (::futimens(fd.get(), times) != 0) return errno_error("cannot set the times of a file");
+    std::string above, name;
+    split(entry.path, above, name);
+    RCRT_ASSIGN(const int parent, parent_of(above));
+    if (name.starts_with(kWhiteout)) return whiteout(parent, name);
+    return write_in(parent, name, entry, reader);
+  }();
+  if (!written) return in_context(written.error(), "cannot unpack", "/" + entry.path);
   return {};
 }
 
-Result<void> EntryWriter::link(archive_entry* entry, const std::string& name) {
-  RCRT_ASSIGN(std::string target, clean_path(archive_entry_hardlink(entry), limits_));
-  size_t slash = target.rfind('/');
-  UniqueFd from =
-      open_in_root(root_, slash == target.npos ? "" : target.substr(0, slash), O_PATH | O_DIRECTORY);
-  std::string last = slash == target.npos ? target : target.substr(slash + 1);
-  struct stat info, own;
-  if (target.empty() || !from || ::fstatat(from.get(), last.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return error("a hard link to what is not in the archive", target, kRefused, ENOENT);
-  if (::fstatat(parent_.get(), name.c_str(), &own, AT_SYMLINK_NOFOLLOW) == 0 && own.st_dev == info.st_dev &&
-      own.st_ino == info.st_ino)
-    return {};
-  RCRT_TRY(clear(name, nullptr));
-  if (::linkat(from.get(), last.c_str(), parent_.get(), name.c_str(), 0) != 0)
-    return errno_error("cannot create a hard link to", target);
+Result<void> EntryWriter::write_in(int parent, const std::string& name, const Entry& entry,
+                                   ArchiveReader& reader) {
+  struct stat info{};
+  bool over_whiteout = false;
+  if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+    over_whiteout = whiteouts_ == Whiteouts::kOverlay && is_overlay_whiteout(info);
+    if (entry.type == 0) {  // a hard link to itself
+      auto target = open_in_root(root_, entry.target, O_PATH | O_NOFOLLOW);
+      struct stat linked{};
+      if (target && fstat(target->get(), &linked) == 0 && linked.st_ino == info.st_ino &&
+          linked.st_dev == info.st_dev)
+        return {};
+    }
+    if (!S_ISDIR(info.st_mode) || entry.type != S_IFDIR) {
+      RCRT_TRY(remove_tree(parent, name.c_str()));
+      if (S_ISDIR(info.st_mode) || S_ISLNK(info.st_mode)) parent_stale_ = true;
+    }
+  } else if (errno != ENOENT) {
+    return errno_error("cannot stat");
+  }
+  switch (entry.type) {
+    case 0:
+      RCRT_TRY(write_hard_link(parent, name, entry));
+      break;
+    case S_IFREG:
+      RCRT_TRY(write_file(parent, name, entry, reader));
+      break;
+    case S_IFDIR:
+      RCRT_TRY(write_directory(parent, name, entry, over_whiteout));
+      break;
+    case S_IFLNK:
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+      RCRT_TRY(write_special(parent, name, entry));
+      break;
+    case S_IFSOCK:
+      return {};  // nobody listens
+    default:
+      return error("unknown kind of entry", {}, {}, EBADMSG);
+  }
+  touched(parent, name);
   return {};
 }
 
-Result<void> EntryWriter::special(archive_entry* entry, const std::string& name) {
-  RCRT_TRY(clear(name, nullptr));
-  mode_t type = archive_entry_filetype(entry);
-  mode_t mode = archive_entry_perm(entry) & 07777;
-  const char* at = name.c_str();
-  if (type == AE_IFLNK) {
-    const char* target = archive_entry_symlink(entry);
-    if (!target || *target == '\0' || std::string_view(target).size() > limits_.name_length)
-      return error("a symbolic link without a sensible target", {}, kRefused);
-    if (::symlinkat(target, parent_.get(), at) != 0) return errno_error("cannot create a symbolic link");
-  } else if (type == AE_IFIFO) {
-    if (::mkfifoat(parent_.get(), at, 0600) != 0) return errno_error("cannot create a FIFO");
-  } else if (type == AE_IFCHR || type == AE_IFBLK) {
-    dev_t device = makedev(archive_entry_rdevmajor(entry), archive_entry_rdevminor(entry));
-    if (type == AE_IFCHR && device == makedev(0, 0))
-      return error("a device 0:0, which would hide a file of another layer", {}, kRefused);
-    if (::mknodat(parent_.get(), at, (type == AE_IFCHR ? S_IFCHR : S_IFBLK) | 0600, device) != 0)
-      return errno_error("cannot create a device", {}, errno == EPERM ? "run as root" : "");
-  } else {
-    return error("an entry of unknown type", {}, kRefused);
+Result<void> EntryWriter::write_file(int parent, const std::string& name, const Entry& entry,
+                                     ArchiveReader& reader) {
+  UniqueFd fd(openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return errno_error("cannot create");
+  uint64_t end = 0;
+  const void* data = nullptr;
+  size_t size = 0;
+  uint64_t offset = 0;
+  while (true) {
+    RCRT_ASSIGN(const bool more, reader.data(&data, &size, &offset));
+    if (!more) break;
+    const char* from = static_cast<const char*>(data);
+    while (size > 0) {
+      const ssize_t n = pwrite(fd.get(), from, size, static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error("cannot write");
+      from += n;
+      size -= static_cast<size_t>(n);
+      offset += static_cast<uint64_t>(n);
+    }
+    end = std::max(end, offset);
   }
-  auto uid = static_cast<uid_t>(archive_entry_uid(entry));
-  auto gid = static_cast<gid_t>(archive_entry_gid(entry));
-  if (::fchownat(parent_.get(), at, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+  if (end < entry.size && ftruncate(fd.get(), static_cast<off_t>(entry.size)) != 0)
+    return errno_error("cannot extend");
+  if (fchown(fd.get(), entry.uid, entry.gid) != 0) return errno_error("cannot set the owner");
+  if (fchmod(fd.get(), entry.mode) != 0) return errno_error("cannot set the mode");
+  RCRT_TRY(set_xattrs(fd.get(), entry));
+  const timespec times[2] = {entry.mtime, entry.mtime};
+  if (futimens(fd.get(), times) != 0) return errno_error("cannot set the times");
+  return {};
+}
+
+Result<void> EntryWriter::set_directory(int fd, const Entry& entry) {
+  if (fchown(fd, entry.uid, entry.gid) != 0) return errno_error("cannot set the owner");
+  if (fchmod(fd, entry.mode) != 0) return errno_error("cannot set the mode");
+  RCRT_TRY(set_xattrs(fd, entry));
+  directory_bytes_ += entry.path.size() + sizeof(directories_[0]);
+  if (directory_bytes_ > limits_.directory_bytes)
+    return error("too many directories in the archive", {}, "raise the limit directory_bytes", EFBIG);
+  directories_.emplace_back(entry.path, entry.mtime);
+  return {};
+}
+
+Result<void> EntryWriter::write_directory(int parent, const std::string& name, const Entry& entry,
+                                          bool opaque) {
+  if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
+    return errno_error("cannot make directory");
+  RCRT_ASSIGN(UniqueFd fd, open_directory(parent, name));
+  if (opaque) RCRT_TRY(set_opaque(fd.get()));
+  return set_directory(fd.get(), entry);
+}
+
+Result<void> EntryWriter::write_hard_link(int parent, const std::string& name, const Entry& entry) {
+  std::string above, target;
+  split(entry.target, above, target);
+  if (target.empty()) return error("hard link to the root", {}, {}, EBADMSG);
+  auto folder = open_in_root(root_, above, O_RDONLY | O_DIRECTORY);
+  if (!folder || linkat(folder->get(), target.c_str(), parent, name.c_str(), 0) != 0)
+    return errno_error("cannot make hard link to", "/" + entry.target);
+  return {};
+}
+
+Result<void> EntryWriter::write_special(int parent, const std::string& name, const Entry& entry) {
+  if (entry.type == S_IFLNK) {
+    if (symlinkat(entry.target.c_str(), parent, name.c_str()) != 0)
+      return errno_error("cannot make symbolic link");
+  } else if (mknodat(parent, name.c_str(), entry.type | 0600, entry.device) != 0) {
+    return errno_error("cannot make device node or pipe");
+  }
+  if (fchownat(parent, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0)
     return errno_error("cannot set the owner");
-  if (type != AE_IFLNK && ::fchmodat(parent_.get(), at, mode, 0) != 0)
+  // Not a link: it was made just now in a directory nobody else reaches.
+  if (entry.type != S_IFLNK && fchmodat(parent, name.c_str(), entry.mode, 0) != 0)
     return errno_error("cannot set the mode");
-  timespec times[2] = {modified(entry), modified(entry)};
-  if (::utimensat(parent_.get(), at, times, AT_SYMLINK_NOFOLLOW) != 0)
+  const timespec times[2] = {entry.mtime, entry.mtime};
+  if (utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
     return errno_error("cannot set the times");
   return {};
 }
 
-Result<void> EntryWriter::attributes(archive_entry* entry, int fd) {
-  int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
-  if (uid < 0 || gid < 0 || uid > 0xfffffffeLL || gid > 0xfffffffeLL)
-    return error("no sensible owner", {}, kRefused);
-  if (::fchown(fd, static_cast<uid_t>(uid), static_cast<gid_t>(gid)) != 0)
-    return errno_error("cannot set the owner");
-  // After the owner: changing that clears setuid and setgid, and capabilities.
-  if (::fchmod(fd, archive_entry_perm(entry) & 07777) != 0) return errno_error("cannot set the mode");
-  uint64_t bytes = 0;
-  archive_entry_xattr_reset(entry);
-  const char* name;
-  const void* value;
-  size_t size;
-  while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-    if (!name || !keeps_xattr(name)) continue;
-    bytes += std::string_view(name).size() + size;
-    if (bytes > limits_.xattrs) return error("more extended attributes than the limit", name, kRefused);
-    if (::fsetxattr(fd, name, value, size, 0) != 0)
-      return errno_error("cannot set the extended attribute", name);
+Result<void> EntryWriter::whiteout(int parent, const std::string& entry_name) {
+  if (entry_name == kOpaque) {
+    if (whiteouts_ == Whiteouts::kOverlay) return set_opaque(parent);
+    RCRT_TRY(purge_children(parent, touched_));
+    return {};
   }
+  if (entry_name.starts_with(kAufsInternal)) return {};
+  const std::string name = entry_name.substr(kWhiteout.size());
+  if (name.empty() || name == "." || name == "..")
+    return error("malformed whiteout in the archive", entry_name, {}, EBADMSG);
+  parent_stale_ = true;
+  if (whiteouts_ == Whiteouts::kApply) {
+    RCRT_TRY(purge(parent, name, touched_));
+    return {};
+  }
+  // What this layer itself holds under the name hides the lower one already; a directory
+  // would be merged with it.
+  struct stat info{};
+  if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISDIR(info.st_mode)) return {};
+    RCRT_ASSIGN(UniqueFd fd, open_directory(parent, name));
+    return set_opaque(fd.get());
+  }
+  if (mknodat(parent, name.c_str(), S_IFCHR, makedev(0, 0)) != 0) return errno_error("cannot make whiteout");
   return {};
 }
 
 Result<void> EntryWriter::finish() {
-  parent_.reset();
+  // Last first: the times of one directory do not depend on another's, but a directory
+  // listed twice has the later entry's.
+  std::unordered_set<std::string> done;
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
-    UniqueFd fd = open_in_root(root_, it->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!done.insert(it->first).second) continue;
+    auto fd = open_in_root(root_, it->first, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!fd) continue;  // replaced by a later entry
-    timespec times[2] = {it->modified, it->modified};
-    if (::futimens(fd.get(), times) != 0) return errno_error("cannot set the times of", it->path);
+    const timespec times[2] = {it->second, it->second};
+    if (futimens(fd->get(), times) != 0) return errno_error("cannot set the times of", "/" + it->first);
   }
-  directories_.clear();
   return {};
 }
 
-}  // namespace rcrt::oci
+}  // namespace rcrt::image_oci

@@ -1,49 +1,55 @@
 // SPDX-License-Identifier: MIT
-// Writes the entries of a layer below one directory, and nowhere else, whatever their names say.
-// Whiteouts become overlayfs': a character device 0:0, or trusted.overlay.opaque on a directory.
+// Writes the entries of a layer below a directory. No entry, whatever its name or the
+// links before it, reaches anything outside: parents are opened with RESOLVE_IN_ROOT, the
+// last component is never followed.
 #pragma once
 
-#include <time.h>
-
 #include <string>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
-#include "archive_reader.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
+#include "plugins/image-oci/archive_reader.h"
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
+
+enum class Whiteouts {
+  kOverlay,  // become overlayfs's: the directory is one layer of several
+  kApply,    // delete: the directory holds the layers below
+};
 
 class EntryWriter {
  public:
-  // `root`, an open directory, is borrowed.
-  EntryWriter(int root, const Limits& limits) : root_(root), limits_(limits) {}
+  // `root` is borrowed.
+  EntryWriter(int root, Whiteouts whiteouts, const Limits& limits);
 
-  Result<void> write(archive_entry* entry, ArchiveReader& data);
-  // Sets the directories' times, which writing into them changed.
+  // `reader` has the data of a regular file.
+  Result<void> write(const Entry& entry, ArchiveReader& reader);
+  // Sets the times of directories, which every entry in them changed.
   Result<void> finish();
 
  private:
-  Result<void> open_parent(const std::string& path);
-  Result<void> whiteout(const std::string& name);
-  Result<void> directory(archive_entry* entry, const std::string& path, const std::string& name);
-  Result<void> file(archive_entry* entry, const std::string& name, ArchiveReader& data);
-  Result<void> link(archive_entry* entry, const std::string& name);
-  Result<void> special(archive_entry* entry, const std::string& name);
-  Result<void> clear(const std::string& name, bool* was_whiteout);
-  Result<void> attributes(archive_entry* entry, int fd);
-  Result<void> count(uint64_t bytes);
+  Result<void> write_in(int parent, const std::string& name, const Entry& entry, ArchiveReader& reader);
+  Result<void> write_file(int parent, const std::string& name, const Entry& entry, ArchiveReader& reader);
+  Result<void> write_directory(int parent, const std::string& name, const Entry& entry, bool opaque);
+  Result<void> write_hard_link(int parent, const std::string& name, const Entry& entry);
+  Result<void> write_special(int parent, const std::string& name, const Entry& entry);
+  Result<void> whiteout(int parent, const std::string& name);
+  Result<void> set_directory(int fd, const Entry& entry);
+  Result<int> parent_of(const std::string& path);
+  void touched(int parent, const std::string& name);
 
   int root_;
-  Limits limits_;
-  uint64_t entries_ = 0, size_ = 0;
-  // The directory of the entry before, mostly that of the next too.
+  Whiteouts whiteouts_;
+  const Limits& limits_;
   std::string parent_path_;
-  UniqueFd parent_;
-  struct Times {
-    std::string path;
-    timespec modified;
-  };
-  std::vector<Times> directories_;
+  UniqueFd parent_;            // the directory at parent_path_
+  bool parent_stale_ = false;  // something was removed: look it up again
+  std::vector<std::pair<std::string, timespec>> directories_;
+  uint64_t directory_bytes_ = 0;
+  std::unordered_set<ino_t> touched_;  // kApply: what this layer wrote, whiteouts leave it
 };
 
-}  // namespace rcrt::oci
+}  // namespace rcrt::image_oci

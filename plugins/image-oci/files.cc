@@ -1,100 +1,132 @@
 // SPDX-License-Identifier: MIT
-#include "files.h"
+#include "plugins/image-oci/files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <memory>
+#include <vector>
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 namespace {
 
-UniqueFd open_how_at(int root, const std::string& path, int flags, uint64_t resolve) {
-  open_how how{};
-  how.flags = static_cast<uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
-  return UniqueFd(
-      static_cast<int>(::syscall(SYS_openat2, root, path.empty() ? "." : path.c_str(), &how, sizeof how)));
+bool is_dot(const char* name) {
+  return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
+
+struct CloseDir {
+  void operator()(DIR* dir) const { closedir(dir); }
+};
+using Dir = std::unique_ptr<DIR, CloseDir>;
 
 }  // namespace
 
-UniqueFd open_in_root(int root, const std::string& path, int flags) {
-  for (;;) {
-    UniqueFd fd = open_how_at(root, path, flags, RESOLVE_IN_ROOT);
-    // A rename elsewhere during the walk: try again, as openat2(2) says.
-    if (fd || errno != EAGAIN) return fd;
+std::unexpected<Error> in_context(const Error& below, std::string_view what, std::string_view object) {
+  Error error = below;
+  error.what = std::string(what) + " \"" + std::string(object) + "\": " + below.what;
+  return std::unexpected(std::move(error));
+}
+
+Result<size_t> read_full(int fd, void* data, size_t size) {
+  size_t have = 0;
+  while (have < size) {
+    const ssize_t n = read(fd, static_cast<char*>(data) + have, size - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("cannot read the archive");
+    if (n == 0) break;
+    have += static_cast<size_t>(n);
   }
+  return have;
 }
 
-UniqueFd open_no_links(int root, const std::string& path, int flags) {
-  return open_how_at(root, path, flags | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-}
-
-Result<void> write_all(int fd, const void* data, size_t size) {
-  auto* at = static_cast<const char*>(data);
-  while (size > 0) {
-    ssize_t wrote = ::write(fd, at, size);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return errno_error("cannot write", {}, errno == ENOSPC ? "make room on the disk" : "");
-    at += wrote;
-    size -= static_cast<size_t>(wrote);
+Result<void> write_full(int fd, const void* data, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t n = write(fd, static_cast<const char*>(data) + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("cannot write");
+    done += static_cast<size_t>(n);
   }
   return {};
 }
 
-Result<std::string> read_file(int directory, const std::string& name, size_t limit) {
-  UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!fd) return errno_error("cannot open", name);
-  struct stat info;
-  if (::fstat(fd.get(), &info) != 0) return errno_error("cannot examine", name);
-  if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) > limit)
-    return error("not a file of a sensible size", name, "the image store is damaged");
-  std::string text(static_cast<size_t>(info.st_size), '\0');
-  size_t have = 0;
-  while (have < text.size()) {
-    ssize_t got = ::read(fd.get(), text.data() + have, text.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error("cannot read", name);
-    if (got == 0) break;
-    have += static_cast<size_t>(got);
-  }
-  text.resize(have);
-  return text;
+Result<UniqueFd> open_in_root(int root, const std::string& path, uint64_t flags) {
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  int fd = -1;
+  do {
+    fd = static_cast<int>(syscall(SYS_openat2, root, path.empty() ? "." : path.c_str(), &how, sizeof how));
+  } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+  if (fd < 0) return errno_error("cannot open", path);
+  return UniqueFd(fd);
 }
 
-Result<void> make_directory(int parent, const char* name, mode_t mode) {
-  if (::mkdirat(parent, name, mode) == 0 || errno == EEXIST) return {};
-  return errno_error("cannot create", name);
+Result<UniqueFd> make_directory(int parent, const char* name, mode_t mode) {
+  if (mkdirat(parent, name, mode) != 0 && errno != EEXIST) return errno_error("cannot make directory", name);
+  UniqueFd fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return errno_error("cannot open directory", name);
+  return fd;
 }
 
-Result<std::vector<std::string>> list_directory(int directory) {
-  UniqueFd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  DIR* stream = copy ? ::fdopendir(copy.get()) : nullptr;
+Result<std::vector<std::string>> names_in(int dir) {
+  UniqueFd fd(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_error("cannot open a directory");
+  Dir stream(fdopendir(fd.get()));
   if (!stream) return errno_error("cannot read a directory");
-  (void)copy.release();
+  if (fd.release() < 0) return error("cannot read a directory");
   std::vector<std::string> names;
   errno = 0;
-  while (dirent* entry = ::readdir(stream)) {
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(std::move(name));
+  while (const dirent* entry = readdir(stream.get())) {
+    if (!is_dot(entry->d_name)) names.push_back(entry->d_name);
     errno = 0;
   }
-  int code = errno;
-  ::closedir(stream);
-  if (code != 0) return error("cannot read a directory", {}, {}, code);
-  std::sort(names.begin(), names.end());
+  if (errno != 0) return errno_error("cannot read a directory");
   return names;
 }
 
-bool keeps_xattr(std::string_view name) {
-  if (name == "security.capability") return true;
-  return name.starts_with("user.") && !name.starts_with("user.overlay.");
+uint64_t tree_bytes(int parent, const char* name, int depth) {
+  struct stat info{};
+  if (depth > 64 || fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  if (!S_ISDIR(info.st_mode)) return info.st_nlink == 1 ? static_cast<uint64_t>(info.st_blocks) * 512 : 0;
+  UniqueFd fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  auto names = fd ? names_in(fd.get()) : Result<std::vector<std::string>>();
+  uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512;
+  if (names)
+    for (const std::string& below : *names) bytes += tree_bytes(fd.get(), below.c_str(), depth + 1);
+  return bytes;
 }
 
-bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0); }
+Result<std::string> read_small_file(int parent, const char* name, size_t limit) {
+  UniqueFd fd(openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return errno_error("cannot open", name);
+  struct stat info{};
+  if (fstat(fd.get(), &info) != 0) return errno_error("cannot stat", name);
+  if (!S_ISREG(info.st_mode)) return error("not a regular file", name, {}, EBADMSG);
+  if (static_cast<uint64_t>(info.st_size) > limit) return error("too large", name, {}, EFBIG);
+  std::string text(static_cast<size_t>(info.st_size), '\0');
+  RCRT_ASSIGN(const size_t size, read_full(fd.get(), text.data(), text.size()));
+  text.resize(size);
+  return text;
+}
 
-}  // namespace rcrt::oci
+Result<void> write_file_atomically(int parent, const char* name, std::string_view text) {
+  const std::string temporary = std::string(".") + name + ".new";
+  UniqueFd fd(openat(parent, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!fd) return errno_error("cannot create", temporary);
+  RCRT_TRY(write_full(fd.get(), text.data(), text.size()));
+  if (fsync(fd.get()) != 0) return errno_error("cannot sync", temporary);
+  if (renameat(parent, temporary.c_str(), parent, name) != 0) return errno_error("cannot rename", temporary);
+  return sync_directory(parent);
+}
+
+Result<void> sync_directory(int fd) {
+  if (fsync(fd) != 0) return errno_error("cannot sync a directory of the store");
+  return {};
+}
+
+}  // namespace rcrt::image_oci

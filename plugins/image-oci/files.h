@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Small helpers over *at() calls.
+// Files reached from a directory's descriptor; nothing here follows a link out of it.
 #pragma once
 
-#include <sys/stat.h>
+#include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,22 +13,27 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 
-// `path` below the directory `root` as if that were "/": links and ".." stay inside.
-UniqueFd open_in_root(int root, const std::string& path, int flags);
-// The same, but no symbolic link is followed at all.
-UniqueFd open_no_links(int root, const std::string& path, int flags);
+// Says what was being done when `below` happened, and keeps its errno, object and hint.
+std::unexpected<Error> in_context(const Error& below, std::string_view what, std::string_view object);
 
-Result<void> write_all(int fd, const void* data, size_t size);
-Result<std::string> read_file(int directory, const std::string& name, size_t limit);
-Result<void> make_directory(int parent, const char* name, mode_t mode = 0700);
-// The names in a directory, sorted.
-Result<std::vector<std::string>> list_directory(int directory);
-// True for extended attributes that belong to an image: the user's and capabilities.
-bool keeps_xattr(std::string_view name);
+// Up to `size` bytes, fewer only at the end of the file.
+Result<size_t> read_full(int fd, void* data, size_t size);
+Result<void> write_full(int fd, const void* data, size_t size);
 
-bool is_whiteout(const struct stat& info);
-inline constexpr const char* kOpaque = "trusted.overlay.opaque";
+// openat2(2) inside `root`: symbolic links are followed as if `root` were "/".
+Result<UniqueFd> open_in_root(int root, const std::string& path, uint64_t flags);
+// A directory, made if it is missing (0700 unless mode says otherwise).
+Result<UniqueFd> make_directory(int parent, const char* name, mode_t mode = 0700);
+// What is in a directory, without "." and "..".
+Result<std::vector<std::string>> names_in(int dir);
+// What a tree takes on the disk, for reports; what lies deeper than 64 levels is not counted.
+uint64_t tree_bytes(int parent, const char* name, int depth = 0);
 
-}  // namespace rcrt::oci
+Result<std::string> read_small_file(int parent, const char* name, size_t limit);
+// A file that is there with all of its content, or not at all: temporary name, sync, rename.
+Result<void> write_file_atomically(int parent, const char* name, std::string_view text);
+Result<void> sync_directory(int fd);
+
+}  // namespace rcrt::image_oci

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What a layer may be at most. A request changes them by its "limits" object.
+// How much an archive may ask for. Generous for real images; each is a member of the
+// request's "limits".
 #pragma once
 
 #include <cstdint>
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 
 struct Limits {
   uint64_t entries = 4'000'000;
-  uint64_t name_length = 4096;                // of a path or a link's target
-  uint64_t size = uint64_t{1} << 40;          // bytes unpacked, holes counted
-  uint64_t ratio = 1000;                      // bytes unpacked for each byte of the archive ...
-  uint64_t ratio_from = uint64_t{256} << 20;  // ... once there are this many
-  uint64_t xattrs = 256 << 10;                // bytes of names and values of one file
+  uint64_t path_bytes = 4095;         // of one name or link target
+  uint64_t file_bytes = 1ull << 40;   // of one file, holes included
+  uint64_t total_bytes = 1ull << 40;  // of the layer, uncompressed
+  uint64_t ratio = 200;               // uncompressed to compressed, beyond ratio_free_bytes
+  uint64_t ratio_free_bytes = 1ull << 30;
+  uint64_t xattr_bytes = 256 << 10;     // of one entry, names and values
+  uint64_t directory_bytes = 64 << 20;  // names kept until the end to set directories' times
 };
 
-}  // namespace rcrt::oci
+}  // namespace rcrt::image_oci

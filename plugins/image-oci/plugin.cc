@@ -1,181 +1,104 @@
 // SPDX-License-Identifier: MIT
-// image-oci: root file systems in and out of the image store, an OCI image layout.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <time.h>
+// image-oci: images as an OCI image layout, their layers unpacked for overlayfs.
+#include <locale.h>
 
 #include <rcrt/plugin.hpp>
 
-#include "archive_reader.h"
-#include "archive_writer.h"
-#include "base/fault.h"
-#include "files.h"
-#include "flatten.h"
-#include "prune.h"
-#include "store_writer.h"
+#include "base/version.h"
+#include "plugins/image-oci/import.h"
 
-namespace rcrt::oci {
 namespace {
 
-using sdk::Call;
-using sdk::Status;
+using rcrt::image_oci::Limits;
+using rcrt::sdk::Call;
+using rcrt::sdk::Status;
 
-// rcrt::Result to the SDK's.
-std::unexpected<sdk::Failure> failure(const Error& error) {
-  Error text = error;
-  text.code = 0;
-  text.object.clear();
-  text.hint.clear();
-  return sdk::fail(error.code > 0 ? error.code : EIO, text.message(), error.object, error.hint);
+// libarchive converts names to the locale's character set, and the runtime's is "C". Names
+// in images are UTF-8, whatever the locale; for this thread and this call only.
+class Utf8Locale {
+ public:
+  Utf8Locale() : locale_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
+    if (locale_ != nullptr) before_ = uselocale(locale_);
+  }
+  ~Utf8Locale() {
+    if (locale_ == nullptr) return;
+    uselocale(before_);
+    freelocale(locale_);
+  }
+  Utf8Locale(const Utf8Locale&) = delete;
+  Utf8Locale& operator=(const Utf8Locale&) = delete;
+
+ private:
+  locale_t locale_;
+  locale_t before_ = nullptr;
+};
+
+Status failed(const rcrt::Error& error) {
+  const std::string what = error.cause.empty() ? error.what : error.what + ": " + error.cause;
+  return rcrt::sdk::fail(error.code != 0 ? error.code : EIO, what, error.object, error.hint);
 }
 
-Limits limits_of(const Json& request) {
+Limits limits_of(const rcrt::sdk::Json& request) {
   Limits limits;
   auto given = request.find("limits");
-  if (given == request.end() || !given->is_object()) return limits;
-  limits.entries = given->value("entries", limits.entries);
-  limits.name_length = given->value("name_length", limits.name_length);
-  limits.size = given->value("size", limits.size);
-  limits.ratio = std::max<uint64_t>(1, given->value("ratio", limits.ratio));
-  limits.ratio_from = given->value("ratio_from", limits.ratio_from);
-  limits.xattrs = given->value("xattrs", limits.xattrs);
+  if (given == request.end()) return limits;
+  auto take = [&](const char* member, uint64_t& limit) {
+    if (auto it = given->find(member); it != given->end()) limit = it->get<uint64_t>();
+  };
+  take("entries", limits.entries);
+  take("path_bytes", limits.path_bytes);
+  take("file_bytes", limits.file_bytes);
+  take("total_bytes", limits.total_bytes);
+  take("ratio", limits.ratio);
+  take("ratio_free_bytes", limits.ratio_free_bytes);
+  take("xattr_bytes", limits.xattr_bytes);
+  take("directory_bytes", limits.directory_bytes);
+  if (limits.ratio == 0) limits.ratio = 1;
   return limits;
 }
 
-std::string now() {
-  timespec time;
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  tm utc;
-  ::gmtime_r(&time.tv_sec, &utc);
-  char text[64];
-  size_t length = ::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text + length, sizeof text - length, ".%09ldZ", time.tv_nsec);
-  return text;
-}
-
-std::string architecture() {
-#if defined(__x86_64__)
-  return "amd64";
-#elif defined(__aarch64__)
-  return "arm64";
-#else
-#error "name this architecture as Go does"
-#endif
-}
-
-Result<std::string> import_image(const Json& request, const std::string& root, const std::string& source,
-                                 const std::string& name) {
-  Utf8Names utf8;
-  Limits limits = limits_of(request);
-  UniqueFd from(::open(source.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (!from)
-    return errno_error("cannot open", source, errno == ENOENT ? "name a tar archive or a directory" : "");
-  struct stat info;
-  if (::fstat(from.get(), &info) != 0) return errno_error("cannot examine", source);
-  if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode))
-    return error("neither a tar archive nor a directory", source, {}, EINVAL);
-
-  RCRT_ASSIGN(StoreWriter store, StoreWriter::open(root));
-  RCRT_TRY(store.clean_temporary());
-  fault_point("image-oci: locked");
-  RCRT_ASSIGN(UniqueFd blob, store.temporary_blob());
-  uint64_t size = 0;
-  auto hex = S_ISDIR(info.st_mode) ? archive_directory(from.get(), blob.get())
-                                   : decompress(from.get(), blob.get(), limits, &size);
-  if (!hex) return wrap(hex.error(), "cannot import", source);
-  struct stat written;
-  if (::fstat(blob.get(), &written) != 0) return errno_error("cannot examine a blob");
-  // Unpacked first: what is no archive, or a bad one, never becomes a blob.
-  if (auto added = store.add_layer(blob.get(), *hex, limits); !added) {
-    (void)store.clean_temporary();
-    return wrap(added.error(), "cannot import", source);
-  }
-  RCRT_TRY(store.keep_blob(blob.get(), *hex));
-
-  std::string created = now();
-  Json config = {{"created", created},
-                 {"architecture", architecture()},
-                 {"os", "linux"},
-                 {"config", request.value("config", Json::object())},
-                 {"rootfs", {{"type", "layers"}, {"diff_ids", {"sha256:" + *hex}}}},
-                 {"history", {{{"created", created}, {"created_by", "rcrt import"}}}}};
-  if (!config["config"].is_object())
-    return error("the image's \"config\" is not an object", name, {}, EINVAL);
-  std::string config_text = config.dump();
-  RCRT_ASSIGN(std::string id, store.add_blob(config_text));
-  Json manifest = {{"schemaVersion", 2},
-                   {"mediaType", "application/vnd.oci.image.manifest.v1+json"},
-                   {"config",
-                    {{"mediaType", "application/vnd.oci.image.config.v1+json"},
-                     {"digest", id},
-                     {"size", config_text.size()}}},
-                   {"layers",
-                    {{{"mediaType", "application/vnd.oci.image.layer.v1.tar"},
-                      {"digest", "sha256:" + *hex},
-                      {"size", written.st_size}}}}};
-  std::string manifest_text = manifest.dump();
-  RCRT_ASSIGN(std::string digest, store.add_blob(manifest_text));
-  fault_point("image-oci: before the name");
-  RCRT_TRY(store.add_name(name, digest, manifest_text.size()));
-  fault_point("image-oci: named");
-  return id;
-}
-
-Status import(Call& call) {
-  std::string name = call.text("name"), source = call.text("source");
-  if (name.empty() || source.empty() || source[0] != '/')
-    return sdk::fail(EINVAL, "the request needs a \"name\" and an absolute \"source\"", source);
-  auto id = import_image(call.request(), call.text("root"), source, name);
-  if (!id) return failure(id.error());
+Status import_image(Call& call) {
+  const Utf8Locale locale;
+  rcrt::image_oci::ImportRequest request;
+  request.root = call.request().at("root").get<std::string>();
+  request.source = call.request().at("source").get<std::string>();
+  request.name = call.request().at("name").get<std::string>();
+  request.created = call.text("created");
+  if (auto config = call.request().find("config"); config != call.request().end() && !config->is_null())
+    request.config = *config;
+  request.limits = limits_of(call.request());
+  auto id = rcrt::image_oci::import_image(request);
+  if (!id) return failed(id.error());
   call.result({{"id", *id}});
   return {};
 }
 
-Result<void> unpack_image(const std::string& root, const std::string& name, const std::string& directory) {
-  RCRT_ASSIGN(StoreWriter store, StoreWriter::open(root));
-  RCRT_ASSIGN(std::vector<std::string> layers, layers_of(store, name));
-  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-    return errno_error("cannot create", directory);
-  UniqueFd to(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!to) return errno_error("cannot open", directory);
-  RCRT_ASSIGN(std::vector<std::string> there, list_directory(to.get()));
-  if (!there.empty()) return error("the directory is not empty", directory, "name another one", ENOTEMPTY);
-  for (const std::string& hex : layers) {
-    UniqueFd layer(::openat(store.layers(), hex.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!layer) return errno_error("cannot open a layer of the image", hex, "import or pull the image again");
-    fault_point("image-oci: flatten");
-    RCRT_TRY(flatten(layer.get(), to.get()));
-  }
-  return {};
-}
-
-Status unpack(Call& call) {
-  std::string directory = call.text("directory");
-  if (directory.empty() || directory[0] != '/')
-    return sdk::fail(EINVAL, "the request's \"directory\" is not an absolute path", directory);
-  auto done = unpack_image(call.text("root"), call.text("name"), directory);
-  if (!done) return failure(done.error());
+Status unpack_image(Call& call) {
+  const Utf8Locale locale;
+  auto unpacked = rcrt::image_oci::unpack_image(
+      call.request().at("root").get<std::string>(), call.request().at("name").get<std::string>(),
+      call.request().at("directory").get<std::string>(), limits_of(call.request()));
+  if (!unpacked) return failed(unpacked.error());
   return {};
 }
 
 Status prune_store(Call& call) {
-  std::set<std::string> keep;
-  if (auto given = call.request().find("keep"); given != call.request().end() && given->is_array())
-    for (const Json& hex : *given) keep.insert(hex.get<std::string>());
-  auto store = StoreWriter::open(call.text("root"));
-  if (!store) return failure(store.error());
-  auto freed = prune(*store, std::move(keep));
-  if (!freed) return failure(freed.error());
+  std::vector<std::string> keep;
+  if (auto given = call.request().find("keep"); given != call.request().end())
+    keep = given->get<std::vector<std::string>>();
+  auto freed = rcrt::image_oci::prune_store(call.request().at("root").get<std::string>(), keep);
+  if (!freed) return failed(freed.error());
   call.result({{"freed", *freed}});
   return {};
 }
 
-constexpr rcrt_image_v1 kImage = {.size = sizeof(rcrt_image_v1),
-                                  .import = RCRT_FUNCTION(import),
-                                  .unpack = RCRT_FUNCTION(unpack),
-                                  .prune = RCRT_FUNCTION(prune_store)};
+const rcrt_image_v1 kImage = {
+    .size = sizeof kImage,
+    .import = RCRT_FUNCTION(import_image),
+    .unpack = RCRT_FUNCTION(unpack_image),
+    .prune = RCRT_FUNCTION(prune_store),
+};
 
 }  // namespace
-}  // namespace rcrt::oci
 
-RCRT_PLUGIN("image-oci", "1.0", "images in an OCI image layout", "MIT", {RCRT_IMAGE_V1, &rcrt::oci::kImage});
+RCRT_PLUGIN("image-oci", RCRT_VERSION, "images as an OCI image layout", "MIT", {RCRT_IMAGE_V1, &kImage});

@@ -1,130 +1,101 @@
 // SPDX-License-Identifier: MIT
-#include "prune.h"
-
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <set>
 
 #include "base/fault.h"
 #include "base/tree.h"
-#include "digest.h"
-#include "files.h"
+#include "plugins/image-oci/digest.h"
+#include "plugins/image-oci/files.h"
+#include "plugins/image-oci/import.h"
+#include "plugins/image-oci/store.h"
 
-namespace rcrt::oci {
+namespace rcrt::image_oci {
 namespace {
 
-constexpr size_t kMaxDocument = 8 << 20;
-
-Result<Json> document(const StoreWriter& store, const std::string& hex) {
-  RCRT_ASSIGN(std::string text, read_file(store.blobs(), hex, kMaxDocument));
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return error("not a JSON object", hex, "the image store is damaged");
-  return json;
-}
-
-Result<std::string> digest_of(const Json& descriptor) {
-  std::string hex;
-  if (descriptor.is_object() && descriptor.contains("digest") && descriptor["digest"].is_string())
-    hex = digest_hex(descriptor["digest"].get<std::string>());
-  if (hex.empty())
-    return error("not a SHA-256 digest", descriptor.dump().substr(0, 100), "the image store is damaged");
-  return hex;
-}
-
-struct Uses {
-  std::set<std::string> blobs;
-  std::vector<std::string> layers;
+struct Reachable {
+  std::set<std::string> blobs, layers;  // hex
 };
 
-Result<void> collect(const StoreWriter& store, const Json& descriptor, Uses& uses, int depth = 0) {
-  RCRT_ASSIGN(std::string hex, digest_of(descriptor));
-  uses.blobs.insert(hex);
-  auto json = document(store, hex);
-  if (!json) {
-    // Of an index copied by other tools only this machine's variant may be there.
-    if (depth > 0 && json.error().code == ENOENT) return {};
-    return std::unexpected(json.error());
-  }
-  if (json->contains("manifests") && (*json)["manifests"].is_array()) {
-    if (depth > 2) return error("indexes inside indexes inside indexes", hex);
-    for (const Json& below : (*json)["manifests"]) RCRT_TRY(collect(store, below, uses, depth + 1));
+// Everything a descriptor of an index leads to. Fails rather than delete what a damaged
+// image may still need.
+Result<void> reach(const Store& store, const Descriptor& descriptor, Reachable& reachable) {
+  if (!reachable.blobs.insert(descriptor.digest.substr(7)).second) return {};
+  RCRT_ASSIGN(const Json document, store.read_document(descriptor));
+  if (is_index_type(descriptor.media_type)) {
+    RCRT_ASSIGN(const auto entries, parse_index(document));
+    for (const Descriptor& entry : entries) {
+      // A platform's image that was never fetched holds nothing here.
+      if (faccessat(store.blobs(), entry.digest.substr(7).c_str(), F_OK, 0) == 0)
+        RCRT_TRY(reach(store, entry, reachable));
+    }
     return {};
   }
-  RCRT_ASSIGN(std::string config_hex, digest_of(json->value("config", Json())));
-  uses.blobs.insert(config_hex);
-  const Json layers = json->value("layers", Json::array());
-  for (const Json& layer : layers) {
-    RCRT_ASSIGN(std::string layer_hex, digest_of(layer));
-    uses.blobs.insert(layer_hex);
-  }
-  RCRT_ASSIGN(Json config, document(store, config_hex));
-  const Json diff_ids = config.contains("rootfs") && config["rootfs"].is_object()
-                            ? config["rootfs"].value("diff_ids", Json::array())
-                            : Json::array();
-  for (const Json& diff_id : diff_ids) {
-    std::string id = diff_id.is_string() ? digest_hex(diff_id.get<std::string>()) : "";
-    if (id.empty()) return error("not a SHA-256 digest in the configuration of an image", config_hex);
-    uses.layers.push_back(id);
-  }
+  RCRT_ASSIGN(const Manifest manifest, parse_manifest(document));
+  reachable.blobs.insert(manifest.config.digest.substr(7));
+  for (const Descriptor& layer : manifest.layers) reachable.blobs.insert(layer.digest.substr(7));
+  RCRT_ASSIGN(const Json config, store.read_document(manifest.config));
+  RCRT_ASSIGN(const auto diff_ids, parse_diff_ids(config));
+  reachable.layers.insert(diff_ids.begin(), diff_ids.end());
   return {};
 }
 
-bool is_hex_name(const std::string& name) { return !digest_hex("sha256:" + name).empty(); }
+// A tree leaves its place at once and whole; deleting it takes longer.
+Result<void> discard(const Store& store, int from, const std::string& name, uint64_t* freed) {
+  if (renameat(from, name.c_str(), store.incoming(), name.c_str()) != 0)
+    return errno_error("cannot move out of the store", name);
+  fault_point("image-oci: prune moved something out");
+  *freed += tree_bytes(store.incoming(), name.c_str());
+  return remove_tree(store.incoming(), name.c_str());
+}
 
 }  // namespace
 
-Result<uint64_t> prune(StoreWriter& store, std::set<std::string> keep) {
-  RCRT_ASSIGN(Json index, store.index());
-  Uses uses;
-  for (const Json& entry : index["manifests"]) RCRT_TRY(collect(store, entry, uses));
-  keep.insert(uses.layers.begin(), uses.layers.end());
-  RCRT_TRY(store.clean_temporary());
+Result<uint64_t> prune_store(const std::string& root, const std::vector<std::string>& keep) {
+  struct stat info{};
+  if (stat((root + "/images").c_str(), &info) != 0 && errno == ENOENT) return 0;
+  RCRT_ASSIGN(const Store store, Store::open(root));
+  RCRT_ASSIGN(const UniqueFd contents, store.lock_contents(true));
+  RCRT_ASSIGN(const UniqueFd index_lock, store.lock_index());
+  RCRT_ASSIGN(const Json index, store.read_index());
+  RCRT_ASSIGN(const auto entries, parse_index(index));
+  Reachable reachable;
+  for (const Descriptor& entry : entries)
+    if (auto reached = reach(store, entry, reachable); !reached)
+      return in_context(reached.error(), "cannot prune, remove this image first",
+                        entry.name.empty() ? entry.digest : entry.name);
+  reachable.layers.insert(keep.begin(), keep.end());
+  fault_point("image-oci: prune knows what to keep");
 
   uint64_t freed = 0;
-  RCRT_ASSIGN(std::vector<std::string> blobs, list_directory(store.blobs()));
-  for (const std::string& name : blobs) {
-    if (!is_hex_name(name) || uses.blobs.contains(name)) continue;
-    struct stat info;
-    if (::fstatat(store.blobs(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
-      freed += static_cast<uint64_t>(info.st_size);
-    RCRT_TRY(remove_tree(store.blobs(), name.c_str()));
-    fault_point("image-oci: blob deleted");
+  RCRT_ASSIGN(const auto leftovers, names_in(store.incoming()));
+  for (const std::string& name : leftovers) {
+    freed += tree_bytes(store.incoming(), name.c_str());
+    RCRT_TRY(remove_tree(store.incoming(), name.c_str()));
   }
-  RCRT_ASSIGN(UniqueFd links, [&]() -> Result<UniqueFd> {
-    UniqueFd fd(::openat(store.layers(), "l", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd) return errno_error("cannot open the links of layers");
-    return fd;
-  }());
-  RCRT_ASSIGN(std::vector<std::string> names, list_directory(links.get()));
-  for (const std::string& name : names) {
-    char target[80];
-    ssize_t size = ::readlinkat(links.get(), name.c_str(), target, sizeof target);
-    if (size < 3 || keep.contains(std::string(target + 3, static_cast<size_t>(size) - 3))) continue;
-    RCRT_TRY(remove_tree(links.get(), name.c_str()));
+
+  RCRT_ASSIGN(const auto links, names_in(store.links()));
+  for (const std::string& name : links) {
+    char target[PATH_MAX];
+    const ssize_t size = readlinkat(store.links(), name.c_str(), target, sizeof target);
+    if (size < 0) return errno_error("cannot read link", name);
+    const std::string_view text(target, static_cast<size_t>(size));
+    if (text.starts_with("../") && reachable.layers.contains(std::string(text.substr(3)))) continue;
+    if (unlinkat(store.links(), name.c_str(), 0) != 0) return errno_error("cannot remove link", name);
+    fault_point("image-oci: prune removed a link");
   }
-  fault_point("image-oci: links deleted");
-  RCRT_ASSIGN(std::vector<std::string> layers, list_directory(store.layers()));
-  for (const std::string& name : layers) {
-    if (!is_hex_name(name) || keep.contains(name)) continue;
-    // Under its own name a layer is always whole.
-    if (::renameat(store.layers(), name.c_str(), store.layers(), ".old-layer") != 0)
-      return errno_error("cannot delete the layer", name);
-    fault_point("image-oci: layer set aside");
-    RCRT_TRY(remove_tree(store.layers(), ".old-layer"));
-  }
+  RCRT_ASSIGN(const auto layers, names_in(store.layers()));
+  for (const std::string& name : layers)
+    if (is_hex_digest(name) && !reachable.layers.contains(name))
+      RCRT_TRY(discard(store, store.layers(), name, &freed));
+  RCRT_ASSIGN(const auto blobs, names_in(store.blobs()));
+  for (const std::string& name : blobs)
+    if (is_hex_digest(name) && !reachable.blobs.contains(name))
+      RCRT_TRY(discard(store, store.blobs(), name, &freed));
   return freed;
 }
 
-Result<std::vector<std::string>> layers_of(const StoreWriter& store, const std::string& name) {
-  RCRT_ASSIGN(Json index, store.index());
-  for (const Json& entry : index["manifests"]) {
-    if (!entry.is_object() || !entry.contains("annotations") || !entry["annotations"].is_object()) continue;
-    if (entry["annotations"].value("org.opencontainers.image.ref.name", Json()) != name) continue;
-    Uses uses;
-    RCRT_TRY(collect(store, entry, uses));
-    return uses.layers;
-  }
-  return error("no such image", name, "see 'rcrt images'; bring one in with 'rcrt import ROOTFS.tar NAME'",
-               ENOENT);
-}
-
-}  // namespace rcrt::oci
+}  // namespace rcrt::image_oci

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/oci_layout.h"
+#include "base/oci_layout.h"
 
 #include <time.h>
 

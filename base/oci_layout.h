@@ -4,20 +4,22 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "core/json.h"
 
 namespace rcrt {
+
+using Json = nlohmann::json;
 
 struct Descriptor {
   std::string media_type;
   std::string digest;  // "sha256:<64 hex>", checked
   uint64_t size = 0;
-  std::string name;          // annotation org.opencontainers.image.ref.name
+  std::string name;              // annotation org.opencontainers.image.ref.name
   std::string os, architecture;  // platform, when it says
 };
 

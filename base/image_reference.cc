@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // References to images, as docker reads them:
 //   [domain[:port]/]path[:tag][@algorithm:hex]
+#include "base/image_reference.h"
+
 #include <algorithm>
 #include <string_view>
-
-#include "core/image_store.h"
 
 namespace rcrt {
 namespace {

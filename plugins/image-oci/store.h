@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The image store, for writing (include/rcrt/image.h has its layout). Nothing becomes
+// visible before it is whole and on disk: contents are made in incoming/, synced and
+// renamed, and index.json names an image last.
+//
+//   layers/.lock   shared while contents are added, exclusive while they are deleted
+//   images/.lock   exclusive while index.json is changed; taken after the other
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/oci_layout.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace rcrt::image_oci {
+
+class Store {
+ public:
+  // Makes the store's folders when they are missing.
+  static Result<Store> open(const std::string& root);
+
+  // Held until the descriptor is closed.
+  Result<UniqueFd> lock_contents(bool exclusive) const;
+  Result<UniqueFd> lock_index() const;
+
+  Result<Json> read_index() const;
+  Result<void> write_index(const Json& index) const;
+  // Gives a manifest a name, taking it from whatever had it. Takes the lock.
+  Result<void> tag(const Json& descriptor, const std::string& name) const;
+
+  // A document named by its digest, which is checked.
+  Result<Json> read_document(const Descriptor& descriptor) const;
+  // Stores a document; its descriptor.
+  Result<Json> add_document(const Json& document, const std::string& media_type) const;
+  // Moves a file of incoming/ to blobs/sha256/<hex>. Already synced.
+  Result<void> add_blob(int from, const char* name, const std::string& hex) const;
+  // Moves an unpacked tree of incoming/ to layers/<hex> and makes its short link. Already synced.
+  Result<void> add_layer(int from, const char* name, const std::string& hex) const;
+
+  int images() const { return images_.get(); }
+  int blobs() const { return blobs_.get(); }
+  int layers() const { return layers_.get(); }
+  int links() const { return links_.get(); }
+  int incoming() const { return incoming_.get(); }
+
+ private:
+  Result<void> link_layer(const std::string& hex) const;
+
+  UniqueFd images_, blobs_, layers_, links_, incoming_;
+};
+
+// A folder of its own in incoming/, deleted with all in it when this goes. What a killed
+// process leaves there, prune deletes.
+class Workspace {
+ public:
+  static Result<Workspace> make(const Store& store);
+  Workspace(Workspace&& other) noexcept = default;
+  Workspace& operator=(Workspace&&) = delete;
+  ~Workspace();
+
+  int fd() const { return fd_.get(); }
+
+ private:
+  Workspace() = default;
+  int incoming_ = -1;
+  std::string name_;
+  UniqueFd fd_;
+};
+
+// The manifest named (as stored, normalised, or by its full id) and its descriptor.
+struct FoundImage {
+  Descriptor descriptor;
+  Manifest manifest;
+  std::vector<std::string> diff_ids;
+};
+Result<FoundImage> find_image(const Store& store, const std::string& name);
+
+}  // namespace rcrt::image_oci
