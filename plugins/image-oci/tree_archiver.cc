@@ -155,7 +155,7 @@ Result<void> archive_tree(int root, int out) {
   if (fstat(root, &info) != 0) return errno_error("cannot stat the directory");
   std::unique_ptr<archive, decltype([](archive* a) { archive_write_free(a); })> writer(archive_write_new());
   if (!writer) return error("cannot write the archive", {}, {}, ENOMEM);
-  archive_write_set_format_pax_restricted(writer.get());
+  archive_write_set_format_pax(writer.get());  // times with nanoseconds
   archive_write_set_bytes_per_block(writer.get(), 256 << 10);
   archive_write_set_bytes_in_last_block(writer.get(), 1);
   if (archive_write_open_fd(writer.get(), out) != ARCHIVE_OK)
