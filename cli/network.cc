@@ -101,7 +101,7 @@ Result<int> teardown(Context& context, const std::vector<std::string>& args) {
     auto container = engine->containers().load(id);
     if (!container || container->status != Status::running) continue;
     for (const auto& attached : container->state.value("networks", Json::array())) {
-      if (!attached["result"].contains("addresses")) continue;
+      if (!leads_out(Json::array({attached}))) continue;
       if (auto done = engine->disconnect(attached.value("name", ""), id); !done) print_warning(done.error().message());
     }
   }

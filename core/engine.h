@@ -107,6 +107,7 @@ class Engine {
 
 // /etc/hosts and /etc/resolv.conf of a container, from its configuration and the results
 // of its networks' attach.
+bool leads_out(const Json& networks);  // some network has a gateway
 std::string hosts_text(const Json& config, const Json& networks);
 std::string resolv_text(const Json& config, const Json& networks);
 

@@ -40,6 +40,8 @@ std::string first_gateway(const Json& networks) {
 
 }  // namespace
 
+bool leads_out(const Json& networks) { return !first_gateway(networks).empty(); }
+
 std::string hosts_text(const Json& config, const Json& networks) {
   std::string text =
       "127.0.0.1\tlocalhost\n"
@@ -50,7 +52,9 @@ std::string hosts_text(const Json& config, const Json& networks) {
   if (std::string name = config.value("name", ""); !name.empty() && name != config.value("hostname", "")) names += " " + name;
   for (const auto& network : networks)
     if (auto it = network["result"].find("addresses"); it != network["result"].end())
-      for (const auto& address : *it) text += bare_address(address.value("address", "")) + "\t" + names + "\n";
+      for (const auto& address : *it)
+        if (std::string bare = bare_address(address.value("address", "")); bare != "::1" && !bare.starts_with("127."))
+          text += bare + "\t" + names + "\n";
   for (const auto& entry : config.value("addHost", std::vector<std::string>())) {
     auto colon = entry.find(':');
     std::string address = entry.substr(colon + 1);
@@ -64,10 +68,9 @@ std::string resolv_text(const Json& config, const Json& networks) {
   auto servers = config.value("dns", std::vector<std::string>());
   auto search = config.value("dnsSearch", std::vector<std::string>());
   auto options = config.value("dnsOptions", std::vector<std::string>());
-  bool connected = false;
+  bool connected = leads_out(networks);
   for (const auto& network : networks) {
     const Json& result = network["result"];
-    connected = connected || result.contains("addresses");
     auto dns = result.find("dns");
     if (dns == result.end() || !dns->is_object()) continue;
     auto add = [&](const char* member, std::vector<std::string>& to) {

@@ -172,7 +172,8 @@ class Creation {
   Json spec_, config_;
   Json attached_ = Json::array();  // {"name","plugin","index","request","result"} of each network
   int64_t started_at_ = 0;
-  bool slow_undo_ = false;
+  bool slow_undo_ = false;   // see Running
+  bool idle_later_ = false;
   bool done_ = false;
 };
 
@@ -381,7 +382,11 @@ Result<void> Creation::launch() {
   request.exit_path = paths().container(id_) + "/exit.json";
   request.init = options_.init;
   std::string networks;
-  for (const auto& network : resolved_.networks) networks += (networks.empty() ? "" : ",") + network.plugin;
+  for (const auto& network : resolved_.networks) {
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("net", network.plugin));
+    if (plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1)->idle == nullptr) continue;
+    networks += (networks.empty() ? "" : ",") + network.plugin;
+  }
   request.cleanup_command = {paths().program, "--root", paths().root, "--state", paths().state};
   for (const auto& folder : paths().plugin_folders) {
     request.cleanup_command.push_back("--plugin-dir");
@@ -407,7 +412,8 @@ Result<void> Creation::attach_networks() {
     if (table->detach != nullptr) RCRT_TRY(journal("network", network.plugin, request));
     RCRT_ASSIGN(Json result, engine_.attach_network(network, request, process_->netns.get()));
     fault_point("network attached");
-    if (table->detach != nullptr) slow_undo_ = slow_undo_ || !request["ports"].empty();
+    slow_undo_ = slow_undo_ || (table->detach != nullptr && !request["ports"].empty());
+    idle_later_ = idle_later_ || table->idle != nullptr;
     attached_.push_back({{"name", network.name},
                          {"plugin", network.plugin},
                          {"index", index},
@@ -415,8 +421,7 @@ Result<void> Creation::attach_networks() {
                          {"result", std::move(result)}});
     ++index;
   }
-  bool addressed = std::ranges::any_of(attached_, [](const Json& n) { return n["result"].contains("addresses"); });
-  return addressed ? write_etc_files(false) : Result<void>();
+  return leads_out(attached_) ? write_etc_files(false) : Result<void>();
 }
 
 Result<void> Creation::write_state(const char* status) {
@@ -451,9 +456,7 @@ Result<Running> Creation::run() {
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
   done_ = true;
   lock_.reset();
-  // Shared network objects are taken down some time after the last container, by the monitor.
-  bool networked = std::ranges::any_of(attached_, [](const Json& n) { return n["result"].contains("addresses"); });
-  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), slow_undo_, networked};
+  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), slow_undo_, idle_later_};
 }
 
 Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }
