@@ -118,10 +118,10 @@ void ContainerStore::give_up_name(const std::string& name, const std::string& id
 
 Result<void> check_name(const std::string& name) {
   static const char kLetters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  bool good = name.size() >= 2 && name.size() <= 128 && std::string(kLetters).find(name[0]) != std::string::npos &&
+  bool good = !name.empty() && name.size() <= 128 && std::string(kLetters).find(name[0]) != std::string::npos &&
               name.find_first_not_of(std::string(kLetters) + "_.-") == std::string::npos;
   if (!good)
-    return error("invalid container name", name, "2 to 128 of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
+    return error("invalid container name", name, "1 to 128 of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
                  EINVAL);
   return {};
 }

@@ -79,7 +79,7 @@ class ContainerStore {
   const Paths& paths_;
 };
 
-// Docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]+
+// Podman's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]*
 Result<void> check_name(const std::string& name);
 // 64 random hex digits.
 Result<std::string> new_id();
