@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +11,10 @@
 namespace rcrt::cli {
 
 namespace {
+
+// Shared network objects stay this long after a container, so that runs in a row do not
+// pay for taking them down and making them again (docs/adr/0004).
+constexpr int kIdleMilliseconds = 250;
 
 const std::vector<Command> kCommands = {
     {"run", "create and start a container", run_command},
@@ -47,7 +53,9 @@ Result<int> main_command(const std::vector<std::string>& args) {
     print_usage(line.flag("help") ? stdout : stderr);
     return line.flag("help") ? 0 : 125;
   }
-  return dispatch(context, "rcrt", kCommands, line.words);
+  auto code = dispatch(context, "rcrt", kCommands, line.words);
+  context.idle_networks_later();
+  return code;
 }
 
 }  // namespace
@@ -131,6 +139,19 @@ Result<Container> Context::container(const std::string& reference) {
   RCRT_ASSIGN(std::string id, engine->containers().find(reference));
   RCRT_TRY(engine->recover_one(id));
   return engine->containers().load(id);
+}
+
+void Context::idle_networks_later() {
+  if (!engine_ || monitor_idles_networks || engine_->left_networks().empty()) return;
+  fflush(nullptr);
+  if (fork() != 0) return;
+  // Whoever reads our output or waits for us waits for us, not for the pause.
+  UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (int fd : {0, 1, 2}) dup2(null.get(), fd);
+  setsid();
+  poll(nullptr, 0, kIdleMilliseconds);
+  (void)engine_->idle_networks({engine_->left_networks().begin(), engine_->left_networks().end()});
+  _exit(0);
 }
 
 }  // namespace rcrt::cli

@@ -106,6 +106,7 @@ Result<int> teardown(Context& context, const std::vector<std::string>& args) {
     }
   }
   RCRT_TRY(call(context, *line, "teardown"));
+  engine->left_networks().clear();
   return 0;
 }
 

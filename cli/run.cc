@@ -23,6 +23,7 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
     printf("%s\n", running.id.c_str());
     return 0;
   }
+  context.monitor_idles_networks = running.idle_later;
   RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
   if (!running.slow_undo) {
     auto undone = engine->clean_up(running.id);

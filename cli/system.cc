@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 // system recover, and system cleanup: what the monitor becomes when a container has ended.
-#include <poll.h>
-#include <unistd.h>
-
 #include "base/version.h"
 #include "cli/command.h"
 #include "core/files.h"
 
 namespace rcrt::cli {
 namespace {
-
-// Shared network objects stay this long after a container, so that runs in a row do not
-// pay for taking them down and making them again (docs/adr/0004).
-constexpr int kIdleMilliseconds = 250;
 
 Result<int> recover(Context& context, const std::vector<std::string>& args) {
   RCRT_ASSIGN(auto line, context.parse("rcrt system recover", po::options_description("Options of system recover"), args));
@@ -24,6 +17,7 @@ Result<int> recover(Context& context, const std::vector<std::string>& args) {
   for (const auto& file : engine->plugins().list())
     if (file.kind == "net") drivers.push_back(file.name);
   auto idle = engine->idle_networks(drivers);
+  engine->left_networks().clear();
   if (treated)
     for (const auto& id : *treated) printf("%s\n", id.c_str());
   if (!treated) return std::unexpected(treated.error());
@@ -38,18 +32,9 @@ Result<int> cleanup(Context& context, const std::vector<std::string>& args) {
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 1, 1, "rcrt system cleanup CONTAINER"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  auto undone = engine->clean_up(line->words[0]);
-  if (line->has("idle")) {
-    // Whoever waits for the clean-up waits for this process: the pause is another's.
-    fflush(nullptr);
-    pid_t child = fork();
-    if (child == 0) {
-      poll(nullptr, 0, kIdleMilliseconds);
-      (void)engine->idle_networks(split_words(line->text("idle"), ','));
-      _exit(0);
-    }
-  }
-  if (!undone) return std::unexpected(undone.error());
+  // The client may have undone the container before us; its networks are idled here.
+  for (const auto& plugin : split_words(line->text("idle"), ',')) engine->left_networks().insert(plugin);
+  RCRT_TRY(engine->clean_up(line->words[0]));
   return 0;
 }
 

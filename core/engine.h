@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,9 @@ class Engine {
   Result<void> recover_one(const std::string& id);
   // Lets network plugins take down what no container uses any more.
   Result<void> idle_networks(const std::vector<std::string>& plugins);
+  // Network plugins that a container has left through this process, and that share objects
+  // between containers: idle_networks() is due some time later.
+  std::set<std::string>& left_networks() { return left_networks_; }
 
   // --- engine_control.cc
   Result<void> stop(const std::string& id, int timeout_seconds);
@@ -103,6 +107,7 @@ class Engine {
   PluginHost plugins_;
   ContainerStore containers_;
   ImageStore images_;
+  std::set<std::string> left_networks_;
 };
 
 // /etc/hosts and /etc/resolv.conf of a container, from its configuration and the results

@@ -37,6 +37,7 @@ Result<void> Engine::undo_step(const JournalEntry& entry, bool remove, const std
   } else if (entry.step == "network") {
     RCRT_ASSIGN(const Plugin* plugin, plugins_.load("net", entry.plugin));
     const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
+    if (table->idle != nullptr) left_networks_.insert(entry.plugin);
     RCRT_TRY(plugin->call(table->detach, "detach", entry.request));
   }
   return {};

@@ -177,7 +177,10 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
   RCRT_TRY(journal.append({"network", network.plugin, request}));
   fault_point("network");
   auto result = attach_network(network, request, netns.get());
-  if (!result) return std::unexpected(result.error());
+  if (!result) {
+    left_networks_.insert(network.plugin);
+    return std::unexpected(result.error());
+  }
   container.state["networks"].push_back(
       {{"name", network.name}, {"plugin", network.plugin}, {"index", index}, {"request", request}, {"result", *result}});
   RCRT_TRY(write_file(state + "/state.json", container.state.dump()));
@@ -199,6 +202,7 @@ Result<void> Engine::disconnect(const std::string& network_name, const std::stri
   UniqueFd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!netns) return errno_error("cannot open network namespace of", container.name());
   Json request = (*it)["request"];
+  if (table->idle != nullptr) left_networks_.insert(plugin_name);
   RCRT_TRY(plugin->call(table->detach, "detach", request, {{"netns", netns.get()}}));
   networks.erase(it);
   std::string state = paths_.container_state(id);
