@@ -56,6 +56,9 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
   if (names.empty() && !line->flag("all"))
     return error("no container named", "", "usage: rcrt rm [-f] [--all] CONTAINER ...", EINVAL);
   bool force = line->flag("force");
+  // Many end together: each is cleaned up while others still end.
+  for (size_t i = 0; force && names.size() > 1 && i < names.size(); ++i)
+    if (auto container = context.container(names[i])) (void)engine->kill(container->id, SIGKILL);
   return for_each_word(names, [&](const std::string& name) -> Result<void> {
     auto container = context.container(name);
     if (!container && container.error().code == ENOENT && (force || line->flag("all"))) return {};
