@@ -6,8 +6,11 @@ namespace {
 
 bool takes_value(const po::option_description& option) { return option.semantic()->min_tokens() > 0; }
 
-// Every option in the form --name=value, so that Boost has nothing to guess.
+// Every option with its whole name and one value, so that Boost has nothing to guess.
 class Normalizer {
+  const po::options_description& description_;
+  const std::vector<std::string>& args_;
+
  public:
   Normalizer(const po::options_description& description, const std::vector<std::string>& args)
       : description_(description), args_(args) {}
@@ -30,12 +33,15 @@ class Normalizer {
     return {};
   }
 
-  std::vector<std::string> options, words;
+  po::parsed_options options{&description_};
+  std::vector<std::string> words;
 
  private:
   Result<void> long_option(const std::string& arg) {
     auto equals = arg.find('=');
-    const auto* option = description_.find_nothrow(arg.substr(2, equals == std::string::npos ? equals : equals - 2), false);
+    std::string name = arg.substr(2, equals == std::string::npos ? equals : equals - 2);
+    // Boost takes the empty name for a beginning of all of them, and throws.
+    const auto* option = name.empty() ? nullptr : description_.find_nothrow(name, false);
     if (option == nullptr) return unknown(arg.substr(0, equals));
     if (equals != std::string::npos) return add(*option, arg.substr(equals + 1));
     if (takes_value(*option)) return next_value(*option, arg);
@@ -62,7 +68,10 @@ class Normalizer {
   }
 
   Result<void> add(const po::option_description& option, const std::string& value) {
-    options.push_back("--" + option.long_name() + "=" + value);
+    // Of an option that is one value the last counts, as with docker and podman.
+    if (!option.semantic()->is_composing())
+      std::erase_if(options.options, [&](const po::option& earlier) { return earlier.string_key == option.long_name(); });
+    options.options.emplace_back(option.long_name(), std::vector{value});
     return {};
   }
 
@@ -70,8 +79,6 @@ class Normalizer {
     return error("unknown option", name, "see --help", EINVAL);
   }
 
-  const po::options_description& description_;
-  const std::vector<std::string>& args_;
   size_t at_ = 0;
 };
 
@@ -84,12 +91,7 @@ Result<CommandLine> parse_command_line(const po::options_description& descriptio
   CommandLine line;
   line.words = std::move(normalizer.words);
   try {
-    namespace style = po::command_line_style;
-    po::store(po::command_line_parser(normalizer.options)
-                  .options(description)
-                  .style(style::allow_long | style::long_allow_adjacent)
-                  .run(),
-              line.options);
+    po::store(normalizer.options, line.options);
     po::notify(line.options);
   } catch (const po::error& failure) {
     return error(failure.what(), {}, "see --help", EINVAL);
