@@ -45,7 +45,8 @@ Json storage_request(const RunOptions& options, const Resolved& resolved, const 
                      const std::string& layers_dir, const std::string& id) {
   Json request = {{"container", id},
                   {"dir", paths.container(id) + "/storage"},
-                  {"read_only", options.read_only},
+                  // Layers get mount points made in them first; the launcher makes the root read-only.
+                  {"read_only", options.read_only && !resolved.source.empty()},
                   {"volatile", options.remove},
                   {"options", options.storage_options}};
   if (resolved.source.empty()) {

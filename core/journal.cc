@@ -38,8 +38,10 @@ Result<std::vector<JournalEntry>> Journal::read(const std::string& state_folder)
   for (size_t start = 0, end; (end = text->find('\n', start)) != std::string::npos; start = end + 1) {
     Json json = Json::parse(text->begin() + static_cast<ptrdiff_t>(start),
                             text->begin() + static_cast<ptrdiff_t>(end), nullptr, false);
-    if (!json.is_object() || !json.contains("step")) continue;
-    entries.push_back({json.value("step", ""), json.value("plugin", ""), json.value("request", Json::object())});
+    if (!json.is_object() || !json["step"].is_string()) continue;
+    const Json &plugin = json["plugin"], &request = json["request"];
+    entries.push_back({json["step"].get<std::string>(), plugin.is_string() ? plugin.get<std::string>() : "",
+                       request.is_object() ? request : Json::object()});
   }
   return entries;
 }

@@ -92,9 +92,11 @@ Result<Json> namespaces(const RunOptions& options, const SpecInput& input) {
 Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
   Json list = default_mounts(options.privileged, options.shm_size);
   if (options.ipc_mode == "host") {
-    // The host's queues and shared memory, which belong to its IPC namespace.
+    // The host's shared memory. A new mqueue mount shows the host's queues; making one needs
+    // power over the IPC namespace, which a user namespace of the container's own has not.
+    bool own_users = !options.uid_map.empty() || !options.gid_map.empty();
     for (auto& mount : list)
-      if (mount["destination"] == "/dev/mqueue" || mount["destination"] == "/dev/shm")
+      if ((mount["destination"] == "/dev/mqueue" && own_users) || mount["destination"] == "/dev/shm")
         mount = {{"destination", mount["destination"]},
                  {"type", "bind"},
                  {"source", mount["destination"]},
