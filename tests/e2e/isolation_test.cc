@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// What `rcrt run` takes from a process or shares with it: capabilities, devices, limits,
+// system calls, namespaces.
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "tests/e2e/stage.h"
+
+namespace rcrt::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class IsolationTest : public StageTest {
+ protected:
+  static std::string ns(const std::vector<std::string>& options, const std::string& name) {
+    return box(options, {"readlink", "/proc/self/ns/" + name}).out;
+  }
+  static std::string own(const std::string& name) {
+    char text[64] = {};
+    return readlink(("/proc/self/ns/" + name).c_str(), text, sizeof text - 1) > 0 ? std::string(text) + "\n"
+                                                                                  : "";
+  }
+  static unsigned long capabilities(const std::vector<std::string>& options,
+                                    const std::string& set = "CapEff") {
+    std::istringstream words(box(options, {"grep", set, "/proc/self/status"}).out);
+    std::string name;
+    unsigned long value = ~0UL;
+    words >> name >> std::hex >> value;
+    return value;
+  }
+};
+
+void expect_refused(const Output& output, const std::string& says) {
+  EXPECT_EQ(output.code, 125) << output;
+  EXPECT_THAT(output.err, AllOf(StartsWith("rcrt: "), HasSubstr(says)));
+}
+
+constexpr unsigned long kDefault = 0xa80425fb;  // docker's default set
+constexpr unsigned long kChown = 1UL << 0, kNetAdmin = 1UL << 12;
+
+TEST_F(IsolationTest, Capabilities) {
+  EXPECT_EQ(capabilities({}), kDefault);
+  EXPECT_EQ(capabilities({}, "CapBnd"), kDefault);
+  EXPECT_EQ(capabilities({}, "CapInh"), 0u);
+  EXPECT_EQ(capabilities({}, "CapAmb"), 0u);
+  EXPECT_EQ(capabilities({"--cap-add", "net_admin"}), kDefault | kNetAdmin);
+  EXPECT_EQ(capabilities({"--cap-drop=CAP_CHOWN"}), kDefault & ~kChown);
+  EXPECT_EQ(capabilities({"--cap-drop", "ALL"}), 0u);
+  EXPECT_EQ(capabilities({"--cap-drop", "all", "--cap-add", "CHOWN"}), kChown);
+  EXPECT_EQ(capabilities({"--user", "nobody"}), 0u);
+  EXPECT_EQ(capabilities({"--user", "nobody"}, "CapBnd"), kDefault);
+  expect_refused(box({"--cap-add", "NOSUCH"}, {"true"}), "NOSUCH");
+}
+
+TEST_F(IsolationTest, Privileged) {
+  EXPECT_EQ(capabilities({"--privileged"}), capabilities({"--cap-add=ALL"}));
+  Output output =
+      sh({"--privileged"},
+         "mount -t tmpfs none /mnt 2>/dev/null || mkdir /mnt && mount -t tmpfs none /mnt && echo mounted; "
+         "test -w /proc/sys/kernel/domainname && echo writable");
+  EXPECT_EQ(output.out, "mounted\nwritable\n") << output;
+  EXPECT_NE(sh({}, "mkdir /mnt; mount -t tmpfs none /mnt").code, 0);
+}
+
+TEST_F(IsolationTest, Devices) {
+  EXPECT_EQ(sh({}, "echo x >/dev/null; head -c 4 /dev/zero | wc -c").out, "4\n");
+  EXPECT_EQ(box({"--device", "/dev/null:/dev/mine:rw"}, {"stat", "-c", "%F %t:%T", "/dev/mine"}).out,
+            "character special file 1:3\n");
+  expect_refused(box({"--device", "/dev/no-such"}, {"true"}), "/dev/no-such");
+}
+
+TEST_F(IsolationTest, Sysctls) {
+  EXPECT_EQ(box({"--sysctl", "net.ipv4.ip_forward=1"}, {"cat", "/proc/sys/net/ipv4/ip_forward"}).out, "1\n");
+  EXPECT_EQ(box({"--sysctl", "kernel.msgmax=9000"}, {"cat", "/proc/sys/kernel/msgmax"}).out, "9000\n");
+  for (const char* bad :
+       {"kernel.panic=1", "net.ipv4.ip_forward", "net/../kernel/panic=1", "vm.overcommit_memory=1"})
+    expect_refused(box({"--sysctl", bad}, {"true"}), "");
+}
+
+TEST_F(IsolationTest, Ulimits) {
+  EXPECT_EQ(sh({"--ulimit", "nofile=64:128"}, "ulimit -Sn; ulimit -Hn").out, "64\n128\n");
+  EXPECT_EQ(sh({"--ulimit", "core=0"}, "ulimit -Hc").out, "0\n");
+  expect_refused(box({"--ulimit", "nofile=128:64"}, {"true"}), "soft");
+  expect_refused(box({"--ulimit", "nosuch=1"}, {"true"}), "nosuch");
+}
+
+TEST_F(IsolationTest, Seccomp) {
+  auto mode = [](const std::vector<std::string>& options) {
+    return box(options, {"grep", "Seccomp:", "/proc/self/status"}).out;
+  };
+  EXPECT_EQ(mode({}), "Seccomp:\t2\n");
+  EXPECT_EQ(mode({"--security-opt", "seccomp=unconfined"}), "Seccomp:\t0\n");
+  std::string profile = stage->file("profile.json", R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
+      {"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":42}]})");
+  Output output = sh({"--security-opt", "seccomp=" + profile}, "mkdir /made; touch /made2 && echo other");
+  EXPECT_THAT(output.err, HasSubstr("No message of desired type"));
+  EXPECT_EQ(output.out, "other\n");
+  std::string broken = stage->file("broken.json", "{");
+  expect_refused(box({"--security-opt", "seccomp=" + broken}, {"true"}), "broken.json");
+  expect_refused(box({"--security-opt", "nosuch"}, {"true"}), "nosuch");
+}
+
+TEST_F(IsolationTest, NoNewPrivileges) {
+  auto value = [](const std::vector<std::string>& options) {
+    return box(options, {"grep", "NoNewPrivs:", "/proc/self/status"}).out;
+  };
+  EXPECT_EQ(value({}), "NoNewPrivs:\t0\n");
+  EXPECT_EQ(value({"--security-opt", "no-new-privileges"}), "NoNewPrivs:\t1\n");
+}
+
+TEST_F(IsolationTest, MaskedPaths) {
+  EXPECT_EQ(sh({}, "cat /proc/kcore /proc/timer_list 2>/dev/null | wc -c; ls /sys/firmware | wc -l").out,
+            "0\n0\n");
+  EXPECT_NE(sh({}, "echo 1 >/proc/sys/kernel/domainname").code, 0);
+  EXPECT_NE(sh({}, "echo b >/proc/sysrq-trigger").code, 0);
+  EXPECT_NE(sh({}, "echo x >/sys/kernel/uevent_helper").code, 0);
+}
+
+TEST_F(IsolationTest, EveryNamespaceIsNew) {
+  for (const char* name : {"pid", "mnt", "net", "ipc", "uts", "cgroup"})
+    EXPECT_NE(ns({}, name), own(name)) << name;
+}
+
+TEST_F(IsolationTest, HostNamespaces) {
+  EXPECT_EQ(ns({"--pid=host"}, "pid"), own("pid"));
+  EXPECT_EQ(ns({"--ipc=host"}, "ipc"), own("ipc"));
+  EXPECT_EQ(ns({"--uts=host"}, "uts"), own("uts"));
+  EXPECT_EQ(ns({"--cgroupns=host"}, "cgroup"), own("cgroup"));
+  EXPECT_EQ(ns({"--net=host"}, "net"), own("net"));
+  expect_refused(box({"--pid=nosuch"}, {"true"}), "nosuch");
+}
+
+TEST_F(IsolationTest, NamespacesOfAnotherContainer) {
+  ASSERT_EQ(run({"run", "-d", "--name", "other", "busybox", "sleep", "1000"}).code, 0);
+  std::string proc = "/proc/" + std::to_string(stage->inspect("other")["State"]["Pid"].get<int>()) + "/ns/";
+  for (const char* name : {"pid", "ipc", "uts", "net"}) {
+    char text[64] = {};
+    ASSERT_GT(readlink((proc + name).c_str(), text, sizeof text - 1), 0);
+    EXPECT_EQ(ns({std::string("--") + name + "=container:other"}, name), std::string(text) + "\n") << name;
+  }
+  EXPECT_THAT(box({"--pid=container:other"}, {"ps"}).out, HasSubstr("sleep 1000"));
+  EXPECT_THAT(box({}, {"ps"}).out, Not(HasSubstr("sleep 1000")));
+  EXPECT_EQ(run({"rm", "-f", "other"}).code, 0);
+  expect_refused(box({"--pid=container:other"}, {"true"}), "other");
+}
+
+TEST_F(IsolationTest, UserNamespace) {
+  Output output = sh({"--uidmap", "0:100000:65536", "--gidmap", "0:200000:65536"},
+                     "id -u; cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/made && echo made");
+  EXPECT_THAT(output.out,
+              AllOf(StartsWith("0\n"), HasSubstr("100000      65536"), HasSubstr("200000      65536")))
+      << output;
+}
+
+TEST_F(IsolationTest, TimeNamespace) {
+  Output output = sh({"--time-offset", "boottime=864000000"}, "cut -d. -f1 /proc/uptime");
+  EXPECT_GT(atol(output.out.c_str()), 864000000) << output;
+  expect_refused(box({"--time-offset", "boottime=soon"}, {"true"}), "soon");
+}
+
+}  // namespace
+}  // namespace rcrt::test

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// `rcrt run`: exit codes, streams, signals.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "tests/e2e/stage.h"
+
+namespace rcrt::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class RunTest : public StageTest {};
+
+// The engine's own errors: one line, the code, and nothing on standard output.
+void expect_refused(const Output& output, const std::string& says, int code = 125) {
+  EXPECT_EQ(output.code, code) << output;
+  EXPECT_EQ(output.out, "");
+  EXPECT_THAT(output.err, StartsWith("rcrt: "));
+  EXPECT_THAT(output.err, HasSubstr(says));
+  EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
+}
+
+TEST_F(RunTest, GivesTheCommandsExitCode) {
+  EXPECT_EQ(sh({}, "exit 0").code, 0);
+  EXPECT_EQ(sh({}, "exit 3").code, 3);
+  EXPECT_EQ(sh({}, "exit 255").code, 255);
+  EXPECT_EQ(sh({"--init"}, "exit 7").code, 7);
+}
+
+TEST_F(RunTest, GivesTheSignalThatEndedTheCommand) {
+  EXPECT_EQ(sh({"--init"}, "kill -9 $$").code, 128 + SIGKILL);
+  EXPECT_EQ(sh({"--init"}, "kill -TERM $$").code, 128 + SIGTERM);
+}
+
+TEST_F(RunTest, Exits125ForItsOwnErrors) {
+  expect_refused(run({"run", "--no-such-flag", "busybox"}), "--no-such-flag");
+  expect_refused(run({"run"}), "no image");
+  expect_refused(run({"run", "no-such-image:1", "true"}), "no-such-image");
+  expect_refused(run({"--net=nosuch", "run", "busybox", "true"}), "nosuch");
+  expect_refused(run({"--storage=nosuch", "run", "busybox", "true"}), "nosuch");
+  expect_refused(run({"run", "--memory", "lots", "busybox", "true"}), "lots");
+  expect_refused(run({"nosuchverb"}), "nosuchverb");
+}
+
+TEST_F(RunTest, Exits126And127ForACommandThatCannotRun) {
+  expect_refused(box({}, {"/etc/passwd"}), "/etc/passwd", 126);
+  expect_refused(box({}, {"/etc"}), "/etc", 126);
+  expect_refused(box({}, {"no-such-command"}), "no-such-command", 127);
+  expect_refused(box({}, {"/no/such/command"}), "/no/such/command", 127);
+}
+
+TEST_F(RunTest, KeepsTheStreamsApart) {
+  Output output = sh({}, "echo to out; echo to err >&2");
+  EXPECT_EQ(output.out, "to out\n");
+  EXPECT_EQ(output.err, "to err\n");
+}
+
+TEST_F(RunTest, PassesStandardInputOnlyWhenInteractive) {
+  EXPECT_EQ(box({"-i"}, {"cat"}, "some words\n").out, "some words\n");
+  EXPECT_EQ(box({}, {"cat"}, "some words\n").out, "");
+}
+
+TEST_F(RunTest, PassesMuchDataThrough) {
+  std::string much;
+  for (int i = 0; i < 100'000; ++i) much += std::to_string(i) + "\n";
+  Output output = box({"-i"}, {"cat"}, much);
+  EXPECT_EQ(output.code, 0);
+  EXPECT_TRUE(output.out == much) << output.out.size() << " of " << much.size() << " bytes";
+}
+
+TEST_F(RunTest, ForwardsSignals) {
+  auto process = stage->start({"run", "--rm", "busybox", "sh", "-c",
+                               "trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; "
+                               "while :; do sleep 0.05; done"});
+  ASSERT_TRUE(process->wait_for("ready\n"));
+  process->signal(SIGUSR1);
+  ASSERT_TRUE(process->wait_for("usr1\n"));
+  process->signal(SIGTERM);
+  EXPECT_TRUE(process->wait_for("term\n"));
+  EXPECT_EQ(process->finish().code, 9);
+}
+
+TEST_F(RunTest, InitForwardsSignalsAndDiesOfThem) {
+  auto process =
+      stage->start({"run", "--rm", "--init", "busybox", "sh", "-c", "echo ready; exec sleep 1000"});
+  ASSERT_TRUE(process->wait_for("ready\n"));
+  process->signal(SIGTERM);
+  EXPECT_EQ(process->finish().code, 128 + SIGTERM);
+}
+
+TEST_F(RunTest, InitReapsOrphans) {
+  Output output =
+      sh({"--init"}, "(sleep 0.1 &) ; sleep 0.4; grep -c '^State:.Z' /proc/[0-9]*/status | grep -c ':1$'");
+  EXPECT_EQ(output.out, "0\n") << output;
+}
+
+TEST_F(RunTest, ClosesItsStreamsWhenTheContainerIsDetached) {
+  // Process::finish() waits for the end of both streams.
+  Output output = run({"run", "-d", "--rm", "busybox", "sleep", "1000"});
+  ASSERT_EQ(output.code, 0) << output;
+  std::string id = output.out.substr(0, output.out.find('\n'));
+  EXPECT_EQ(run({"rm", "-f", id}).code, 0);
+}
+
+TEST_F(RunTest, LeavesNoDescriptorOpenInside) {
+  EXPECT_EQ(box({}, {"ls", "/proc/self/fd"}).out, "0\n1\n2\n3\n");  // 3 is the folder that is read
+}
+
+TEST_F(RunTest, RefusesANameThatIsTaken) {
+  ASSERT_EQ(run({"run", "-d", "--name", "taken", "busybox", "sleep", "1000"}).code, 0);
+  expect_refused(run({"run", "--rm", "--name", "taken", "busybox", "true"}), "taken");
+  expect_refused(run({"run", "--rm", "--name", "../up", "busybox", "true"}), "../up");
+  EXPECT_EQ(run({"rm", "-f", "taken"}).code, 0);
+  EXPECT_EQ(run({"run", "--rm", "--name", "taken", "busybox", "true"}).code, 0);
+}
+
+TEST_F(RunTest, WritesTheIdToAFile) {
+  std::string file = stage->dir() + "/cid";
+  Output output = run({"run", "-d", "--cidfile", file, "busybox", "true"});
+  ASSERT_EQ(output.code, 0) << output;
+  std::string id;
+  std::getline(std::ifstream(file), id);
+  EXPECT_EQ(id + "\n", output.out);
+  EXPECT_EQ(id.size(), 64u);
+  EXPECT_EQ(run({"wait", id}).out, "0\n");
+  EXPECT_EQ(run({"rm", id}).code, 0);
+}
+
+TEST_F(RunTest, RunsADirectoryAsItIs) {
+  std::string rootfs = stage->dir() + "/rootfs";
+  ASSERT_EQ(run({"unpack", "busybox", rootfs}).code, 0);
+  Output output =
+      run({"--storage=dir", "run", "--rm", rootfs, "sh", "-c", "echo inside >/made; cat /etc/passwd"});
+  EXPECT_EQ(output.code, 0) << output;
+  EXPECT_THAT(output.out, HasSubstr("root:x:0:0"));
+  std::string text;
+  std::getline(std::ifstream(rootfs + "/made"), text);
+  EXPECT_EQ(text, "inside");
+  expect_refused(run({"--storage=dir", "run", "--rm", "/", "true"}), "host's own root");
+}
+
+TEST_F(RunTest, KeepsARootOfItsOwn) {
+  EXPECT_EQ(sh({}, "echo changed >/etc/passwd; cat /etc/passwd").out, "changed\n");
+  EXPECT_THAT(sh({}, "cat /etc/passwd").out, HasSubstr("root:x:0:0"));
+}
+
+TEST_F(RunTest, TakesGlobalOptionsOnEitherSide) {
+  EXPECT_EQ(run({"--net=none", "--isolation=seccomp", "run", "--rm", "busybox", "true"}).code, 0);
+  EXPECT_EQ(run({"run", "--net=none", "--isolation", "seccomp", "--rm", "busybox", "true"}).code, 0);
+}
+
+}  // namespace
+}  // namespace rcrt::test
