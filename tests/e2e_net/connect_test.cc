@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// `rcrt network`: connecting and disconnecting running containers, teardown, reload, backups.
+#include <gmock/gmock.h>
+
+#include "tests/e2e_net/net_stage.h"
+
+namespace rcrt::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kTheirs =
+    "nft 'add table inet theirs { chain c { type filter hook input priority 5; }; }';"
+    "nft add rule inet theirs c ip saddr 192.0.2.9 drop comment theirs";
+
+class ConnectTest : public NetTest {};
+
+void expect_refused(const Output& output, const std::string& says) {
+  EXPECT_EQ(output.code, 125) << output;
+  EXPECT_THAT(output.err, HasSubstr(says));
+  EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
+}
+
+void expect_done(const Output& output) {
+  EXPECT_EQ(output.code, 0) << output;
+  EXPECT_EQ(output.err, "");
+}
+
+TEST_F(ConnectTest, ARunningContainerGetsTheOutsideAndLosesIt) {
+  Output output = run({"--net=none", "run", "-d", "--name", "c", "busybox", "sleep", "1000"});
+  expect_done(output);
+  pid_t pid = process("c");
+  std::string root = "/proc/" + std::to_string(pid) + "/root";
+  EXPECT_EQ(inside(pid, "ip -o link | grep -v lo:"), "");
+  EXPECT_EQ(observe("cat " + root + "/etc/resolv.conf"), "");
+  std::string alone = observe("cat " + root + "/etc/hosts");
+
+  expect_done(run({"network", "connect", "bridge", "c"}));
+  EXPECT_THAT(inside(pid, "ping -c1 -W5 203.0.113.9"), HasSubstr(" 0% packet loss"));
+  EXPECT_THAT(inside(pid, "ping -c1 -W5 2001:db8::9"), HasSubstr(" 0% packet loss"));
+  EXPECT_EQ(observe("cat " + root + "/etc/resolv.conf"), sh({"--net=bridge"}, "cat /etc/resolv.conf").out);
+  EXPECT_THAT(observe("cat " + root + "/etc/hosts"), HasSubstr(setting("c", "IPAddress") + "\t"));
+  expect_refused(run({"network", "connect", "bridge", "c"}), "connected already");
+  Json network = Json::parse(run({"network", "inspect", "bridge"}).out, nullptr, false);
+  ASSERT_TRUE(network.is_array() && network.size() == 1);
+  EXPECT_EQ(network[0]["Containers"].size(), 1u) << network;
+  EXPECT_THAT(network.dump(), HasSubstr("\"Name\":\"c\""));
+  EXPECT_THAT(network.dump(), HasSubstr(setting("c", "IPAddress")));
+
+  expect_done(run({"network", "disconnect", "bridge", "c"}));
+  EXPECT_EQ(inside(pid, "ip -o link | grep -v lo:"), "");
+  EXPECT_EQ(observe("cat " + root + "/etc/resolv.conf"), "");
+  EXPECT_EQ(observe("cat " + root + "/etc/hosts"), alone);
+  expect_refused(run({"network", "disconnect", "bridge", "c"}), "not connected");
+  EXPECT_TRUE(eventually([] { return difference().find("rcrt0") == std::string::npos; }))
+      << "nobody uses the bridge any more: " << difference();
+
+  expect_done(run({"network", "connect", "bridge", "c"}));
+  EXPECT_THAT(inside(pid, "ping -c1 -W5 203.0.113.9"), HasSubstr(" 0% packet loss"));
+  // What it got while it ran goes with it.
+  expect_done(run({"rm", "-f", "c"}));
+}
+
+TEST_F(ConnectTest, AForegroundContainerConnectedLaterLeavesNothing) {
+  auto client = stage->start(
+      {"--net=none", "run", "--rm", "-i", "--name", "c", "busybox", "sh", "-c", "echo up; read x"});
+  ASSERT_TRUE(client->wait_for("up\n"));
+  expect_done(run({"network", "connect", "bridge", "c"}));
+  client->write("\n");
+  EXPECT_EQ(client->finish().code, 0);
+}
+
+TEST_F(ConnectTest, ListsNetworks) {
+  EXPECT_THAT(run({"network", "ls", "-q"}).out, HasSubstr("bridge\nhost\nnone\n"));
+  Json list = Json::parse(run({"network", "ls", "--json"}).out, nullptr, false);
+  EXPECT_EQ(list.size(), 3u) << list;
+  Output output = run({"network", "inspect", "nosuch"});
+  EXPECT_NE(output.code, 0);
+  EXPECT_THAT(output.err, HasSubstr("nosuch"));
+  expect_refused(run({"network", "connect", "bridge", "nosuch"}), "nosuch");
+}
+
+TEST_F(ConnectTest, TeardownGivesTheHostBackWhileContainersLiveOn) {
+  pid_t first = start_server("first", {"-p", "8080:80"});
+  pid_t second = start("second", {});
+  expect_done(run({"network", "teardown"}));
+  EXPECT_EQ(network_difference(), "");
+  expect_done(run({"network", "teardown"}));
+  for (pid_t pid : {first, second}) EXPECT_EQ(inside(pid, "ip -o link | grep -v lo:"), "");
+  EXPECT_TRUE(stage->inspect("first")["State"]["Running"].get<bool>());
+  EXPECT_EQ(setting("first", "IPAddress"), "");
+  expect_done(run({"network", "connect", "bridge", "first"}));
+  EXPECT_TRUE(eventually([] { return fetch("http://" + setting("first", "IPAddress") + "/i") != ""; }));
+  expect_done(run({"rm", "-f", "first", "second"}));
+}
+
+TEST_F(ConnectTest, ReloadBringsTheRulesBackAfterAFlush) {
+  start_server("server", {"-p", "8080:80"});
+  std::string ours = observe("nft -s list table inet rcrt");
+  EXPECT_THAT(ours, HasSubstr("8080"));
+  observe("nft flush ruleset");
+  EXPECT_EQ(fetch("http://203.0.113.1:8080/i"), "");
+  expect_done(run({"network", "reload"}));
+  EXPECT_EQ(observe("nft -s list table inet rcrt"), ours);
+  EXPECT_EQ(fetch("http://203.0.113.1:8080/i"), "hello\n");
+  EXPECT_EQ(fetch_from(*outside, "http://203.0.113.1:8080/i"), "hello\n");
+  expect_done(run({"rm", "-f", "server"}));
+}
+
+// A flush and no reload: who comes next is connected all the same, and nothing is left.
+TEST_F(ConnectTest, ANewContainerAfterAFlushMendsTheTable) {
+  start_server("first", {"-p", "8080:80"});
+  observe("nft flush ruleset");
+  start_server("second", {"-p", "8081:80"});
+  EXPECT_EQ(fetch("http://203.0.113.1:8080/i"), "hello\n");
+  EXPECT_EQ(fetch("http://203.0.113.1:8081/i"), "hello\n");
+  observe("nft flush ruleset");
+  expect_done(run({"rm", "-f", "first", "second"}));
+}
+
+TEST_F(ConnectTest, BackupsCanBePutBack) {
+  EXPECT_EQ(observe(kTheirs), "");
+  std::string theirs = observe("nft list ruleset");
+  EXPECT_EQ(sh({"--net=bridge"}, "true").code, 0);
+  EXPECT_TRUE(eventually([&] { return observe("nft list ruleset") == theirs; }));
+  Json list = Json::parse(run({"network", "backups", "--json"}).out, nullptr, false);
+  ASSERT_TRUE(list.is_array() && !list.empty()) << list;
+  std::string id = list.back().value("id", "");
+  EXPECT_THAT(run({"network", "backups"}).out, HasSubstr(id));
+  EXPECT_EQ(observe("nft delete table inet theirs; nft add table ip later"), "");
+
+  Output asked = run({"network", "restore", id});
+  EXPECT_NE(asked.code, 0);
+  EXPECT_THAT(asked.err, HasSubstr("handles"));
+  EXPECT_THAT(asked.err, HasSubstr("table ip later"));
+  EXPECT_EQ(observe("nft list tables"), "table ip later\n") << "nothing was confirmed";
+  Output done = run({"network", "restore", "--yes", id});
+  EXPECT_EQ(done.code, 0) << done;
+  EXPECT_EQ(observe("nft list ruleset"), theirs);
+  expect_refused(run({"network", "restore", "nosuch"}), "nosuch");
+  expect_refused(run({"network", "restore", "../../../etc/passwd"}), "passwd");
+  observe("nft flush ruleset");
+}
+
+}  // namespace
+}  // namespace rcrt::test
