@@ -43,7 +43,8 @@ void print_usage(FILE* to) {
 }
 
 Result<int> main_command(const std::vector<std::string>& args) {
-  Context context;
+  // Never destroyed: unloading plugins at the end is work for nothing.
+  Context& context = *new Context;
   auto description = global_options();
   description.add_options()("version", toggle(), "print the version");
   RCRT_ASSIGN(CommandLine line, parse_command_line(description, args, Stop::at_first_word));

@@ -25,13 +25,11 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
   }
   context.monitor_idles_networks = running.idle_later;
   RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
-  if (!running.slow_undo) {
-    auto undone = engine->clean_up(running.id);
-    if (!undone)
-      print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
-    else if (!running.idle_later)
-      running.launcher.cleaned_up();
-  }
+  auto undone = engine->clean_up(running.id);
+  if (!undone)
+    print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
+  else if (!running.idle_later)
+    running.launcher.cleaned_up();
   return record.exit_code;
 }
 

@@ -33,7 +33,6 @@ struct Running {
   std::string id;
   Launcher launcher;
   UniqueFd pidfd;
-  bool slow_undo = false;  // leave the clean-up to the monitor, off the caller's path
   bool idle_later = false; // the monitor has shared network objects to look after at the end
 };
 

@@ -173,8 +173,7 @@ class Creation {
   Json spec_, config_;
   Json attached_ = Json::array();  // {"name","plugin","index","request","result"} of each network
   int64_t started_at_ = 0;
-  bool slow_undo_ = false;   // see Running
-  bool idle_later_ = false;
+  bool idle_later_ = false;  // see Running
   bool done_ = false;
 };
 
@@ -413,7 +412,6 @@ Result<void> Creation::attach_networks() {
     if (table->detach != nullptr) RCRT_TRY(journal("network", network.plugin, request));
     RCRT_ASSIGN(Json result, engine_.attach_network(network, request, process_->netns.get()));
     fault_point("network attached");
-    slow_undo_ = slow_undo_ || (table->detach != nullptr && !request["ports"].empty());
     idle_later_ = idle_later_ || table->idle != nullptr;
     attached_.push_back({{"name", network.name},
                          {"plugin", network.plugin},
@@ -457,7 +455,7 @@ Result<Running> Creation::run() {
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
   done_ = true;
   lock_.reset();
-  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), slow_undo_, idle_later_};
+  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), idle_later_};
 }
 
 Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }

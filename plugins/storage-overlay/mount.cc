@@ -2,7 +2,6 @@
 #include "mount.h"
 
 #include <fcntl.h>
-#include <libmount/libmount.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,12 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <memory>
 #include <optional>
 
 #include "base/fault.h"
 #include "base/tree.h"
+#include "detached_mount.h"
 #include "layer_names.h"
+#include "libmount.h"
 
 namespace rcrt::overlay {
 namespace {
@@ -90,28 +90,6 @@ Status explain(const Request& request, int code) {
   return fail(code, "cannot mount the container's root on", request.dir, hint);
 }
 
-struct ContextDeleter {
-  void operator()(libmnt_context* context) const { mnt_free_context(context); }
-};
-
-// mount(2) by libmount, with everything off that would look at or write other files.
-// 0 or an errno value.
-int mount_with_libmount(const std::string& options, const std::string& target) {
-  std::unique_ptr<libmnt_context, ContextDeleter> context(mnt_new_context());
-  libmnt_context* c = context.get();
-  if (!c) return ENOMEM;
-  mnt_context_disable_canonicalize(c, 1);
-  mnt_context_disable_helpers(c, 1);
-  mnt_context_disable_mtab(c, 1);
-  if (mnt_context_set_fstype(c, "overlay") != 0 || mnt_context_set_source(c, "overlay") != 0 ||
-      mnt_context_set_target(c, target.c_str()) != 0 || mnt_context_set_options(c, options.c_str()) != 0)
-    return ENOMEM;
-  int code = mnt_context_mount(c);
-  if (code == 0) return 0;
-  if (mnt_context_syscall_called(c)) return mnt_context_get_syscall_errno(c);
-  return code < 0 ? -code : EINVAL;
-}
-
 // What the helper thread is given and gives back.
 struct Job {
   const Request& request;
@@ -143,8 +121,9 @@ Expected<UniqueFd> in_own_namespace(const Request& request, const Lower& lower) 
                         "/work,index=off,metacopy=off,redirect_dir=nofollow";
   if (request.is_volatile) options += ",volatile";
   fault_point("storage-overlay: mount");
-  if (int code = mount_with_libmount(options, request.dir); code != 0)
-    return std::unexpected(explain(request, code).error());
+  auto mounted = mount_with_libmount("overlay", options, request.dir);
+  if (!mounted) return std::unexpected(mounted.error());
+  if (*mounted != 0) return std::unexpected(explain(request, *mounted).error());
   UniqueFd root(::open_tree(AT_FDCWD, request.dir.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!root) return fail_errno("cannot detach the mount of the container's root", request.dir);
   fault_point("storage-overlay: detached");
@@ -161,13 +140,8 @@ void* run_job(void* argument) {
   return nullptr;
 }
 
-}  // namespace
-
-sdk::Expected<UniqueFd> mount_overlay(const Request& request) {
-  auto lower = lower_of(request);
-  if (!lower) return std::unexpected(lower.error());
-  Job job{request, *lower, {}};
-
+Expected<UniqueFd> mount_in_helper(const Request& request, const Lower& lower) {
+  Job job{request, lower, {}};
   // No handler of the host's runs in the helper.
   sigset_t all, before;
   ::sigfillset(&all);
@@ -177,8 +151,20 @@ sdk::Expected<UniqueFd> mount_overlay(const Request& request) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (code != 0) return fail(code, "cannot start a thread");
   ::pthread_join(thread, nullptr);
+  return std::move(*job.outcome);
+}
 
-  Expected<UniqueFd> root = std::move(*job.outcome);
+}  // namespace
+
+sdk::Expected<UniqueFd> mount_overlay(const Request& request) {
+  auto lower = lower_of(request);
+  if (!lower) return std::unexpected(lower.error());
+  // The new mount interface takes a fifth of the time but no more than some 25 layers.
+  Expected<UniqueFd> root;
+  if (auto detached = mount_detached(request, lower->folder, lower->names))
+    root = std::move(*detached);
+  else
+    root = mount_in_helper(request, *lower);
   if (root && request.read_only) {
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY;

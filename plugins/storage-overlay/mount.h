@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The overlay mount itself, made by libmount where nobody else sees it.
+// The overlay mount itself, made where nobody else sees it.
 #pragma once
 
 #include <rcrt/plugin.hpp>
