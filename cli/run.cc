@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
+
 #include "cli/attach.h"
 #include "cli/command.h"
 #include "cli/run_flags.h"
@@ -25,11 +27,17 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
   }
   context.monitor_idles_networks = running.idle_later;
   RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
-  auto undone = engine->clean_up(running.id);
-  if (!undone)
-    print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
-  else if (!running.idle_later)
-    running.launcher.cleaned_up();
+  // The exit code is reported first: a child does the clean-up while the caller goes on.
+  // Not where somebody may want at once what it gives back: an address, a published port.
+  pid_t child = running.idle_later ? -1 : fork();
+  if (child <= 0) {
+    auto undone = engine->clean_up(running.id);
+    if (!undone)
+      print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
+    else if (!running.idle_later)
+      running.launcher.cleaned_up();
+    if (child == 0) _exit(0);
+  }
   return record.exit_code;
 }
 

@@ -276,8 +276,11 @@ Result<void> Creation::record() {
   if (!options_.name.empty()) {
     RCRT_TRY(check_name(options_.name));
     // A dead owner of the name is rolled back first.
-    if (std::string owner = engine_.containers_.name_owner(options_.name); !owner.empty())
+    if (std::string owner = engine_.containers_.name_owner(options_.name); !owner.empty()) {
+      if (auto container = engine_.containers_.load(owner); container && container->exit && container->auto_remove())
+        engine_.wait_for_clean_up(*container, 10'000);
       RCRT_TRY(engine_.recover_one(owner));
+    }
   }
   RCRT_ASSIGN(std::string id, new_id());
   RCRT_TRY(make_folders(paths().containers()));
