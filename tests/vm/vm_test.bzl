@@ -26,7 +26,7 @@ def vm_test(
       deps: what they need.
       program: label of a program or script.
       data: files it finds under its working directory by their path in the workspace.
-      tars: archives unpacked at / of the machine, such as //packaging:dist.tar.
+      tars: archives unpacked in /usr of the machine, such as //packaging:dist.tar.
       modules: kernel modules to load, with what they depend on.
       libs: shared libraries that are loaded by name at run time, "libcgroup.so.2".
       tools: programs of this machine the test observes with, "/usr/sbin/nft".
