@@ -104,7 +104,7 @@ std::string options_help(const po::options_description& description, const std::
   std::string text = title + ":\n";
   for (const auto& option : description.options()) {
     std::string names = option->canonical_display_name(po::command_line_style::allow_dash_for_short);
-    std::string left = names.size() == 2 ? "  " + names + ", --" + option->long_name() : "      --" + option->long_name();
+    std::string left = names.size() == 2 && names[0] == '-' ? "  " + names + ", --" + option->long_name() : "      --" + option->long_name();
     if (takes_value(*option)) left += " " + option->semantic()->name();
     left.resize(std::max<size_t>(left.size() + 2, 36), ' ');
     text += left + option->description() + "\n";

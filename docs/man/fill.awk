@@ -14,21 +14,20 @@ function roff(text) {
   return text
 }
 
-# "  -p [ --publish ] PORT   text", "  --rm   text": into option and value; the rest is text.
+# "  -p, --publish PORT   text", "      --rm   text": into option and value; the rest is text.
 function new_option(line,    head) {
   sub(/^ +/, "", line)
-  if (match(line, /^-[^ -] \[ --[^ ]+ \]/)) {
+  if (match(line, /^-[^ -], --[^ ]+/)) {
     head = substr(line, RSTART, RLENGTH)
     line = substr(line, RLENGTH + 1)
     short[++count] = substr(head, 1, 2)
-    name[count] = substr(head, 6, length(head) - 7)
+    name[count] = substr(head, 5)
   } else {
     match(line, /^--[^ ]+/)
     short[++count] = ""
     name[count] = substr(line, 1, RLENGTH)
     line = substr(line, RLENGTH + 1)
   }
-  sub(/^ ?\[=[^ ]*\]/, "", line)  # the implicit value of a switch
   if (match(line, /^ [A-Z\[][^ ]*/)) {
     value[count] = substr(line, 2, RLENGTH - 1)
     line = substr(line, RLENGTH + 1)
@@ -47,7 +46,7 @@ FNR == NR {
   }
   if ($0 ~ /^Global options/) global = 1
   else if ($0 ~ /^[A-Za-z].*:$/) global = 0
-  if ($0 ~ /^ +(-[^ -] \[ )?--[a-z]/) {
+  if ($0 ~ /^ +(-[^ -], )?--[a-z]/) {
     own = !global || global_too
     in_option = own
     if (own) new_option($0)

@@ -2,7 +2,7 @@
 # bash completion for rcrt. Verbs and options are what --help says, so this is never behind.
 
 _rcrt_verbs() { "$@" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'; }
-_rcrt_options() { "$@" --help 2>/dev/null | sed -n 's/^  \(-. \[ \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p'; }
+_rcrt_options() { "$@" --help 2>/dev/null | sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p'; }
 
 _rcrt() {
   local rcrt=${COMP_WORDS[0]} cur=${COMP_WORDS[COMP_CWORD]} verb='' sub='' rest=0 verbs subs='' word i

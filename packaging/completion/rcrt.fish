@@ -18,7 +18,7 @@ function __rcrt_words
         end
     end
     if string match -q -- '-*' (commandline -ct)
-        rcrt $verb $sub --help 2>/dev/null | sed -n 's/^  \(-. \[ \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p'
+        rcrt $verb $sub --help 2>/dev/null | sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p'
     else if test -z "$verb"
         __rcrt_verbs
     else if contains -- $verb network plugin system; and test -z "$sub"

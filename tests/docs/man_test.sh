@@ -15,7 +15,7 @@ declare -A page
 for file in "$@"; do page[$(basename "$file" .1)]=$file; done
 verbs_of() { "$@" --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'; }
 # The options in a help text. Not the sed of make-pages, so that a slip there is seen.
-options_of() { "$@" --help | grep -oE -- '^ +(-. \[ )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sort -u; }
+options_of() { "$@" --help | grep -oE -- '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sort -u; }
 # Every option a page names, in options, prose and examples.
 named_in() { sed 's/\\-/-/g; s/\\f[BIR]//g' "$1" | grep -v '^\.\\"' | grep -oE -- '(^|[^a-zA-Z0-9-])--[a-z][a-z0-9-]*' | grep -oE -- '--[a-z0-9-]+' | sort -u; }
 
