@@ -43,7 +43,15 @@ Status attach(Call& call) {
 }
 
 Status detach(Call& call) {
-  RCRT_ASSIGN(Request request, parse_request(call.request()));
+  auto parsed = parse_request(call.request());
+  if (!parsed) {
+    // What attach refused for its settings has nothing to undo but what its names say.
+    Json names = call.request();
+    for (const char* settings : {"ip", "ip6", "mac", "ports"}) names.erase(settings);
+    names["network"] = {{"name", call.request().value("network", Json::object()).value("name", "")}};
+    parsed = parse_request(names);
+  }
+  RCRT_ASSIGN(Request request, std::move(parsed));
   RCRT_ASSIGN(Host host, Host::open(request.state_dir, request.data_dir));
   return disconnect(host, request.attachment, call.fd("netns") < 0 ? Namespace::gone : Namespace::alive);
 }
