@@ -36,7 +36,10 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
       print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
     else if (!running.idle_later)
       running.launcher.cleaned_up();
-    if (child == 0) _exit(0);
+    if (child == 0) {
+      context.idle_networks_later();
+      _exit(0);
+    }
   }
   return record.exit_code;
 }
