@@ -149,7 +149,8 @@ class Creation {
  private:
   Result<void> record();           // folders, lock, journal, name
   Result<void> prepare_storage();
-  Result<void> write_config();     // the OCI configuration, config.json, /etc files
+  Result<void> configure();        // the OCI configuration and the files of /etc
+  Result<void> write_config();     // config.json
   Result<void> prepare_isolation();
   Result<void> launch();
   Result<void> attach_networks();
@@ -319,7 +320,7 @@ Result<void> Creation::prepare_storage() {
   return {};
 }
 
-Result<void> Creation::write_config() {
+Result<void> Creation::configure() {
   SpecInput input;
   input.id = id_;
   input.image_config = resolved_.image_config;
@@ -333,10 +334,14 @@ Result<void> Creation::write_config() {
   RCRT_TRY(make_bind_sources(options_));
   RCRT_ASSIGN(spec_, build_spec(options_, input));
   config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
+  return write_etc_files(true);
+}
+
+Result<void> Creation::write_config() {
   RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
   fault_point("config written");
-  return write_etc_files(true);
+  return {};
 }
 
 Result<void> Creation::write_etc_files(bool first) {
@@ -446,9 +451,11 @@ Result<Running> Creation::run() {
   launcher_ = std::move(launcher);
   RCRT_TRY(record());
   RCRT_TRY(prepare_storage());
-  RCRT_TRY(write_config());
+  RCRT_TRY(configure());
   RCRT_TRY(prepare_isolation());
   RCRT_TRY(launch());
+  // The process is on its way through its mounts: what it does not need is done beside it.
+  RCRT_TRY(write_config());
   RCRT_TRY(attach_networks());
   started_at_ = now_ns();
   RCRT_TRY(write_state("running"));
