@@ -129,7 +129,7 @@ Expected<Json> connect(Host& host, const Request& request, int netns) {
                                                [&] { ignore_router_advertisements(attachment.interface); }));
   RCRT_TRY(configure_inside(inside, attachment, ready->network));
   fault_point("net-bridge: interface up");
-  RCRT_TRY(wait_running(host.route, attachment.host_link));
+  RCRT_TRY(wait_forwarding(host.route, attachment.host_link, ready->network.bridge));
   if (!attachment.ports.empty()) {
     if (answers_on_loopback(attachment)) RCRT_TRY(allow_local_routing(ready->network.bridge));
     RCRT_ASSIGN(Nft nft, Nft::load());

@@ -16,7 +16,6 @@ namespace rcrt::bridge {
 namespace {
 
 // Of linux/if.h, which cannot be included beside net/if.h.
-constexpr uint8_t kOperUnknown = 0;
 constexpr uint8_t kOperUp = 6;
 
 std::string with_text(std::string what, const Netlink& netlink) {
@@ -50,8 +49,10 @@ std::optional<Link> parse_link(const nlmsghdr* header) {
   link.master = static_cast<int>(attributes.u32(IFLA_MASTER));
   link.up = info->ifi_flags & IFF_UP;
   std::string_view state = attributes.bytes(IFLA_OPERSTATE);
-  uint8_t oper = state.empty() ? kOperUnknown : static_cast<uint8_t>(state[0]);
-  link.running = oper == kOperUp || oper == kOperUnknown;
+  link.running = !state.empty() && static_cast<uint8_t>(state[0]) == kOperUp;
+  std::string_view port =
+      attributes.nested(IFLA_LINKINFO).nested(IFLA_INFO_SLAVE_DATA).bytes(IFLA_BRPORT_STATE);
+  link.forwarding = !port.empty() && port[0] == BR_STATE_FORWARDING;
   if (std::string_view mac = attributes.bytes(IFLA_ADDRESS); mac.size() == link.mac.size())
     memcpy(link.mac.data(), mac.data(), mac.size());
   return link;
@@ -201,11 +202,15 @@ Status create_veth(Netlink& route, const Veth& veth) {
   return {};
 }
 
-Status wait_running(Netlink& route, const std::string& name) {
+Status wait_forwarding(Netlink& route, const std::string& name, const std::string& bridge) {
   for (int i = 0; i < 1000; ++i) {
     RCRT_ASSIGN(auto link, find_link(route, name));
     if (!link) return sdk::fail(ENODEV, "the container's link vanished", name, "did the container die?");
-    if (link->running) return {};
+    if (link->forwarding) {
+      RCRT_ASSIGN(auto master, find_link(route, bridge));
+      if (!master) return sdk::fail(ENODEV, "the bridge vanished", bridge, "try again");
+      if (master->running) return {};
+    }
     poll(nullptr, 0, i < 20 ? 0 : 1);
   }
   return sdk::fail(ETIMEDOUT, "the container's link does not come up", name);

@@ -20,8 +20,9 @@ struct Link {
   std::array<uint8_t, 6> mac{};
   uint32_t mtu = 0;
   int master = 0;
-  bool up = false;       // IFF_UP
-  bool running = false;  // operstate UP or UNKNOWN
+  bool up = false;          // IFF_UP
+  bool running = false;     // operstate UP
+  bool forwarding = false;  // of a bridge's port: frames pass
 };
 
 Expected<std::optional<Link>> find_link(Netlink& route, const std::string& name);
@@ -44,8 +45,11 @@ struct Veth {
   std::array<uint8_t, 6> mac{};
 };
 Status create_veth(Netlink& route, const Veth& veth);
-// Until the host's end forwards, at most a second.
-Status wait_running(Netlink& route, const std::string& name);
+// Until frames pass between the host's end and the bridge, and between the bridge and the
+// host, at most a second: what is sent before is lost, an address request among it. The
+// operstate of the host's end is UP some time before its port forwards, and a bridge that
+// had no port has no queue to send from yet.
+Status wait_forwarding(Netlink& route, const std::string& name, const std::string& bridge);
 
 // Addresses, loopback and interface up, default routes; `inside` is a socket in the
 // container's namespace.
