@@ -192,7 +192,8 @@ std::string Stage::leftovers() const {
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  for (int tries = 0; tries < 1000; ++tries) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::chrono::steady_clock::now() < end) {
     if (condition()) return true;
     usleep(10'000);
   }
