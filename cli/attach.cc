@@ -52,11 +52,12 @@ void write_all(int fd, const char* data, size_t size) {
   }
 }
 
-// Copies what is there; false when the source has ended.
-bool copy_some(int from, int to) {
+// Copies what is there, to the log too if there is one; false when the source has ended.
+bool copy_some(int from, int to, int log = -1) {
   char buffer[32768];
   ssize_t n = read(from, buffer, sizeof buffer);
   if (n > 0) write_all(to, buffer, static_cast<size_t>(n));
+  if (n > 0 && log >= 0) write_all(log, buffer, static_cast<size_t>(n));
   return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
@@ -89,6 +90,11 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
     copy_window_size(console);
     fcntl(console, F_SETFL, fcntl(console, F_GETFL) | O_NONBLOCK);
   }
+  UniqueFd log;
+  if (console >= 0 && !running.log_path.empty()) {
+    log.reset(open(running.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!log) return errno_error("cannot open the log", running.log_path);
+  }
   enum { kSignals, kEnd, kConsole, kInput };
   pollfd fds[4] = {{signals.get(), POLLIN, 0},
                    {running.launcher.exit_event(), POLLIN, 0},
@@ -108,7 +114,7 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
           (void)send_signal(running.pidfd.get(), static_cast<int>(info.ssi_signo));
       }
     }
-    if (fds[kConsole].revents != 0 && !copy_some(console, 1)) fds[kConsole].fd = -1;
+    if (fds[kConsole].revents != 0 && !copy_some(console, 1, log.get())) fds[kConsole].fd = -1;
     if (fds[kInput].revents != 0 && !copy_some(0, console)) {
       const char end_of_file = 4;  // as a terminal does on ^D
       write_all(console, &end_of_file, 1);
@@ -119,7 +125,7 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
   // What the container wrote last is still in the terminal.
   if (fds[kConsole].fd >= 0) {
     pollfd rest{console, POLLIN, 0};
-    while (poll(&rest, 1, 0) > 0 && copy_some(console, 1)) {
+    while (poll(&rest, 1, 0) > 0 && copy_some(console, 1, log.get())) {
     }
   }
   return running.launcher.wait();

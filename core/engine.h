@@ -33,6 +33,7 @@ struct Running {
   std::string id;
   Launcher launcher;
   UniqueFd pidfd;
+  std::string log_path;     // with a terminal and a client, the client writes the log; may be empty
   bool idle_later = false; // the monitor has shared network objects to look after at the end
 };
 

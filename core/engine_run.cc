@@ -465,7 +465,7 @@ Result<Running> Creation::run() {
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
   done_ = true;
   lock_.reset();
-  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), idle_later_};
+  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", ""), idle_later_};
 }
 
 Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }

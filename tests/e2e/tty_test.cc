@@ -140,6 +140,12 @@ TEST_F(TtyTest, DetachedOutputIsLogged) {
   EXPECT_EQ(run({"rm", "logged"}).code, 0);
 }
 
+TEST_F(TtyTest, AttachedOutputIsLoggedToo) {
+  EXPECT_EQ(run({"run", "-t", "--name", "seen", "busybox", "echo", "twice"}).out, "twice\r\n");
+  EXPECT_EQ(run({"logs", "seen"}).out, "twice\r\n");
+  EXPECT_EQ(run({"rm", "seen"}).code, 0);
+}
+
 TEST_F(TtyTest, ConsoleIsTheTerminal) {
   EXPECT_THAT(box({"-t"}, {"sh", "-c", "echo to console >/dev/console; ls -l /dev/console"}).out,
               HasSubstr("to console\r\n"));
