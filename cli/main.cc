@@ -59,6 +59,17 @@ Result<int> main_command(const std::vector<std::string>& args) {
   return code;
 }
 
+// A damaged record on disk is an error like any other.
+Result<int> guarded_main(const std::vector<std::string>& args) {
+  try {
+    return main_command(args);
+  } catch (const nlohmann::json::exception& failure) {
+    return error("a record of rcrt's own is damaged", failure.what(), "remove the container or image it belongs to", EIO);
+  } catch (const std::exception& failure) {
+    return error("unexpected failure", failure.what());
+  }
+}
+
 }  // namespace
 
 void print_error(const Error& error) { fprintf(stderr, "rcrt: %s\n", error.message().c_str()); }
@@ -158,7 +169,7 @@ void Context::idle_networks_later() {
 }  // namespace rcrt::cli
 
 int main(int argc, char** argv) {
-  auto code = rcrt::cli::main_command({argv + 1, argv + argc});
+  auto code = rcrt::cli::guarded_main({argv + 1, argv + argc});
   if (!code) rcrt::cli::print_error(code.error());
   int exit_code = code ? *code : code.error().exit_code;
   if (fflush(stdout) != 0) {

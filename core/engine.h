@@ -97,7 +97,7 @@ class Engine {
 
   Json network_request(const Json& config, const NetworkChoice& network, int index, const std::string& interface) const;
   Result<Json> attach_network(const NetworkChoice& network, const Json& request, int netns);
-  Result<void> undo_step(const JournalEntry& entry, bool remove, const std::string& id);
+  Result<void> undo_step(const JournalEntry& entry, bool remove);
   std::vector<std::string> names_of(const std::string& id) const;
   Result<void> kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries);
   Result<std::string> resolve_namespace_mode(const std::string& mode, const char* ns) const;

@@ -19,11 +19,7 @@
 
 namespace rcrt {
 
-Result<void> Engine::undo_step(const JournalEntry& entry, bool remove, const std::string& id) {
-  if (entry.step == "name") {
-    if (remove) containers_.give_up_name(entry.request.value("name", ""), id);
-    return {};
-  }
+Result<void> Engine::undo_step(const JournalEntry& entry, bool remove) {
   if (entry.step == "storage") {
     RCRT_ASSIGN(const Plugin* plugin, plugins_.load("storage", entry.plugin));
     const auto* table = plugin->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
@@ -71,7 +67,8 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
 
   std::string state = paths_.container_state(id);
   RCRT_ASSIGN(auto entries, Journal::read(state));
-  bool started = container.exit || std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "started"; });
+  bool begun = std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "started"; });
+  bool started = container.exit || begun;
   remove = remove || container.auto_remove() || !started;
   RCRT_TRY(kill_leftovers(container, entries));
 
@@ -79,17 +76,21 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
   if (remove && entries.empty() && container.config.contains("storageRequest"))
     entries.push_back({"storage", container.config.value("storage", ""), container.config["storageRequest"]});
 
+  std::string name = container.name();
+  for (const auto& entry : entries)
+    if (entry.step == "name") name = entry.request.value("name", "");
   std::vector<JournalEntry> left;
   Result<void> first;
   for (const auto& entry : std::views::reverse(entries)) {
     fault_point("before undo");
-    if (auto undone = undo_step(entry, remove, id); !undone) {
+    if (auto undone = undo_step(entry, remove); !undone) {
       left.insert(left.begin(), entry);
       if (first) first = std::unexpected(undone.error());
     }
     fault_point("undone");
   }
   if (!left.empty()) {
+    if (begun) left.push_back({"started", "", Json::object()});
     RCRT_TRY(Journal::replace(state, left));
     return first;
   }
@@ -98,14 +99,19 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
     Json record = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
     RCRT_TRY(write_file(paths_.container(id) + "/exit.json", record.dump()));
   }
-  if (remove) {
-    containers_.give_up_name(container.name(), id);
-    fault_point("name given up");
-  }
   RCRT_TRY(remove_tree(state.c_str()));
   fault_point("state removed");
-  if (remove) RCRT_TRY(remove_tree(paths_.container(id).c_str()));
+  if (remove) {
+    // Without its record it is dead to whoever finds it half removed, and is removed then.
+    unlink((paths_.container(id) + "/exit.json").c_str());
+    RCRT_TRY(remove_tree(paths_.container(id).c_str()));
+  }
   fault_point("data removed");
+  // Last: until then whoever asked for the removal can ask again by name.
+  if (remove) {
+    containers_.give_up_name(name, id);
+    fault_point("name given up");
+  }
   return {};
 }
 

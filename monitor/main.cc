@@ -33,7 +33,9 @@ void lose_client() {
   out.drop_client();
   err.drop_client();
   // Before go the container is half made, and nobody will finish it.
-  if (!monitor.go && monitor.pid >= 0) sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
+  if (monitor.go || monitor.pid < 0) return;
+  monitor.abandoned = true;
+  sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
 }
 
 void hear_client() {
@@ -112,6 +114,13 @@ void flush_output() {
   if (console_is_ours()) drain_console(monitor, &console_hung_up);
 }
 
+// A child that loses its client ends by itself; we may hear of that first.
+void hear_of_loss() {
+  pollfd pending = {monitor.client, POLLIN, 0};
+  timespec now = {0, 0};
+  while (!monitor.go && monitor.client >= 0 && sys::poll(&pending, 1, &now) > 0) hear_client();
+}
+
 // Until the client has cleaned up, or is gone.
 void wait_for_client() {
   while (monitor.client >= 0 && !monitor.cleaned_up) hear_client();
@@ -144,7 +153,9 @@ void wait_for_client() {
   wait_for_container();
   Exit exit = collect(monitor);
   fault_point("record.before");
-  write_record(monitor, exit);
+  hear_of_loss();
+  // Without a record it never was: the clean-up removes it, also one that would be kept.
+  if (!monitor.abandoned) write_record(monitor, exit);
   fault_point("record.after");
   flush_output();
   report_exit(monitor, exit);

@@ -30,6 +30,7 @@ struct Monitor {
   int console = -1;  // the pty's master
   int child = -1;    // socket to the child
   bool go = false;
+  bool abandoned = false;  // killed, half made, because the client was lost
   bool cleaned_up = false;
 
   const char* string(plan::Str at) const { return plan::string(plan, at); }

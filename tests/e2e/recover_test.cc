@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// rcrt killed at every step it takes, its clean-up too, and its monitor: afterwards links,
+// firewall, mounts, cgroups, leases and folders are as before.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "tests/e2e/stage.h"
+
+namespace rcrt::test {
+namespace {
+
+using testing::AnyOf;
+
+constexpr int kKilled = 128 + SIGKILL;
+
+class RecoverTest : public StageTest {
+ protected:
+  static void SetUpTestSuite() {
+    tar = "packaging/dist_faults.tar";
+    StageTest::SetUpTestSuite();
+  }
+  static void TearDownTestSuite() {
+    StageTest::TearDownTestSuite();
+    tar = "packaging/dist.tar";
+  }
+
+  // What a run may change, of the stage and of the host.
+  struct Snapshot {
+    HostState host = HostState::take();
+    std::string files =
+        observe("find " + stage->root() + " " + stage->state() + " | grep -v -e /cache/ -e /layers/ | sort");
+    std::string processes = observe("cat /proc/[0-9]*/comm 2>/dev/null | grep -c rcrt");
+
+    std::string diff(const Snapshot& later) const {
+      std::string text = host.diff(later.host);
+      if (files != later.files)
+        text += "files:\n" +
+                observe("printf '%s' '" + files + "' >" + stage->dir() + "/a; printf '%s' '" + later.files +
+                        "' >" + stage->dir() + "/b; diff " + stage->dir() + "/a " + stage->dir() + "/b");
+      if (processes != later.processes)
+        text += "processes before: " + processes + "after: " + later.processes;
+      return text;
+    }
+  };
+
+  // A snapshot when nobody cleans up any more.
+  static Snapshot quiet() {
+    run({"system", "recover"});  // takes idle networks down
+    EXPECT_TRUE(eventually([] { return Snapshot().processes == "0\n"; }));
+    return Snapshot();
+  }
+
+  static Output run_with(const std::string& variable, const std::vector<std::string>& args) {
+    stage->environment = {variable};
+    Output output = run(args);
+    stage->environment.clear();
+    return output;
+  }
+
+  // How many points the command passes; the number that a full run of it shows.
+  static int points(const std::vector<std::string>& args) {
+    std::string log = stage->dir() + "/points";
+    Output output = run_with("RCRT_FAULT_LOG=" + log, args);
+    EXPECT_EQ(output.code, 0) << output;
+    int count = 0;
+    std::ifstream file(log);
+    for (std::string line; std::getline(file, line);) names_[++count] = line;
+    unlink(log.c_str());
+    return count;
+  }
+  static std::string name(int point) { return std::to_string(point) + " (" + names_[point] + ")"; }
+
+  static bool settled(const Snapshot& before, std::string* left) {
+    return eventually([&] { return (*left = before.diff(Snapshot())).empty(); });
+  }
+
+  // Kills `run` at each point. What the user sees after `next`: nothing, or, of a container
+  // that is kept and had begun, how it ended.
+  static void kill_everywhere(std::vector<std::string> options, bool kept) {
+    options.insert(options.begin(), {"run", "--name", "same"});
+    if (!kept) options.push_back("--rm");
+    options.insert(options.end(), {"busybox", "true"});
+    auto remove = [&] { EXPECT_EQ(run({"rm", "-f", "same"}).code, 0); };
+    points(options);  // the folders that stay are made
+    remove();
+    std::string left;
+    Snapshot before = quiet();
+    int last = points(options);
+    ASSERT_GT(last, 10);
+    remove();
+    ASSERT_TRUE(settled(before, &left)) << left;
+    bool begun = false;
+    for (int point = 1; point <= last; ++point) {
+      int code = run_with("RCRT_FAULT_AT=" + std::to_string(point), options).code;
+      // Once it has begun, it may be the child that cleans up which is killed.
+      ASSERT_TRUE(code == kKilled || (begun && code == 0)) << code << " at " << name(point);
+      begun = begun || names_[point] == "started";
+      if (point % 2 == 0) {
+        Output recovered = run({"system", "recover"});
+        EXPECT_EQ(recovered.code, 0) << name(point) << recovered;
+      } else {
+        // The next run of that name. The monitor's clean-up may have it in its hands for a moment.
+        bool free = eventually([&] {
+          return run({"run", "--rm", "--name", "same", "busybox", "true"}).code == 0 ||
+                 (kept && run({"inspect", "-f", "{{.State.Status}}", "same"}).out == "exited\n");
+        });
+        EXPECT_TRUE(free) << name(point);
+        EXPECT_EQ(run({"system", "recover"}).code, 0) << name(point);  // one that had no name yet
+      }
+      if (kept) {
+        Output shown;
+        EXPECT_TRUE(eventually([&] {
+          shown = run({"inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "same"});
+          return shown.code != 0 || shown.out.starts_with("exited");
+        })) << name(point);
+        EXPECT_THAT(shown.out, AnyOf("", "exited 0\n")) << name(point);
+        remove();
+      }
+      ASSERT_TRUE(settled(before, &left)) << "killed at " << name(point) << "\n" << left;
+    }
+  }
+
+  // Starts `same`, then kills `command` at each point; the command once more finishes the job.
+  static void kill_clean_up(std::vector<std::string> options, const std::vector<std::string>& command,
+                            const std::function<void()>& prepare) {
+    options.insert(options.begin(), {"run", "-d", "--name", "same"});
+    options.insert(options.end(), {"busybox", "sleep", "1000"});
+    auto start = [&] {
+      Output output = run(options);
+      ASSERT_EQ(output.code, 0) << output;
+      prepare();
+    };
+    start();
+    points(command);
+    std::string left;
+    Snapshot before = quiet();
+    start();
+    int last = points(command);
+    ASSERT_GT(last, 3);
+    ASSERT_TRUE(settled(before, &left)) << left;
+    for (int point = 1; point <= last; ++point) {
+      start();
+      // Whether it or the monitor cleans up is a race: it may have less to do.
+      EXPECT_THAT(run_with("RCRT_FAULT_AT=" + std::to_string(point), command).code, AnyOf(kKilled, 0))
+          << name(point);
+      Output again = run(command);
+      EXPECT_EQ(again.code, 0) << name(point) << again;
+      EXPECT_EQ(run({"system", "recover"}).code, 0);
+      ASSERT_TRUE(settled(before, &left)) << "killed at " << name(point) << "\n" << left;
+    }
+  }
+
+  // By SIGKILL, the container's monitor and then its process.
+  static void kill_monitor_and_container() {
+    Json state = Json::parse(observe("cat " + stage->state() + "/containers/*/state.json"));
+    kill(state["monitorPid"].get<pid_t>(), SIGKILL);
+    kill(state["pid"].get<pid_t>(), SIGKILL);
+  }
+
+ private:
+  static inline std::map<int, std::string> names_;
+};
+
+TEST_F(RecoverTest, RunKilled) { kill_everywhere({"--net=none"}, false); }
+TEST_F(RecoverTest, RunOfAKeptContainerKilled) { kill_everywhere({"--net=none"}, true); }
+TEST_F(RecoverTest, RunOnABridgeKilled) { kill_everywhere({"--net=bridge", "-p", "8080:80"}, false); }
+TEST_F(RecoverTest, RunOfAKeptContainerOnABridgeKilled) {
+  kill_everywhere({"--net=bridge", "-p", "8080:80"}, true);
+}
+
+TEST_F(RecoverTest, RmKilled) {
+  kill_clean_up({"--net=bridge", "-p", "8080:80"}, {"rm", "-f", "same"}, [] {});
+}
+
+TEST_F(RecoverTest, RecoverKilled) {
+  kill_clean_up({"--net=bridge", "-p", "8080:80", "--rm"}, {"system", "recover"}, kill_monitor_and_container);
+}
+
+TEST_F(RecoverTest, MonitorKilled) {
+  for (const char* network : {"--net=none", "--net=bridge"})
+    for (bool kept : {false, true}) {
+      std::vector<std::string> options = {"run", network, "--name", "same", "busybox", "true"};
+      if (!kept) options.insert(options.begin() + 1, "--rm");
+      run(options);
+      run({"rm", "-f", "same"});
+      std::string left;
+      Snapshot before = quiet();
+      for (int point = 1; point <= 8; ++point) {
+        Output output = run_with("RCRT_MONITOR_FAULT_AT=" + std::to_string(point), options);
+        // Whoever kills the monitor before it reports takes the answer away.
+        EXPECT_THAT(output.code, AnyOf(125, 0)) << point << output;
+        EXPECT_EQ(output.code == 125, !output.err.empty()) << point << output;
+        Output recovered = run({"system", "recover"});
+        EXPECT_EQ(recovered.code, 0) << point << recovered;
+        Output shown = run({"inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "same"});
+        if (shown.code == 0) {
+          EXPECT_TRUE(kept) << point;
+          EXPECT_THAT(shown.out, AnyOf("exited 0\n", "exited 255\n")) << point;
+        }
+        EXPECT_EQ(run({"rm", "-f", "same"}).code, 0);
+        ASSERT_TRUE(settled(before, &left))
+            << network << (kept ? " kept" : " --rm") << ", monitor killed at " << point << "\n"
+            << left;
+      }
+    }
+}
+
+}  // namespace
+}  // namespace rcrt::test
