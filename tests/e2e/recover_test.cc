@@ -155,8 +155,11 @@ class RecoverTest : public StageTest {
   // By SIGKILL, the container's monitor and then its process.
   static void kill_monitor_and_container() {
     Json state = Json::parse(observe("cat " + stage->state() + "/containers/*/state.json"));
-    kill(state["monitorPid"].get<pid_t>(), SIGKILL);
-    kill(state["pid"].get<pid_t>(), SIGKILL);
+    for (const char* member : {"monitorPid", "pid"}) {
+      pid_t pid = state[member].get<pid_t>();
+      kill(pid, SIGKILL);
+      EXPECT_TRUE(eventually([&] { return kill(pid, 0) != 0; })) << member;
+    }
   }
 
  private:
