@@ -63,7 +63,11 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
     auto container = context.container(name);
     if (!container && container.error().code == ENOENT && (force || line->flag("all"))) return {};
     if (!container) return std::unexpected(container.error());
-    RCRT_TRY(engine->remove(container->id, force));
+    auto removed = engine->remove(container->id, force);
+    // Its monitor may be quicker than we are.
+    bool gone = !removed && removed.error().code == ENOENT && access(engine->paths().container(container->id).c_str(), F_OK) != 0;
+    if (gone && (force || line->flag("all"))) return {};
+    RCRT_TRY(std::move(removed));
     printf("%s\n", name.c_str());
     return {};
   });

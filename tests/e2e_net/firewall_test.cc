@@ -91,8 +91,8 @@ TEST_F(FirewallTest, AKilledClientLeavesNothing) {
   EXPECT_EQ(run({"kill", "-s", "TERM", "c"}).code, 0);
   EXPECT_EQ(run({"kill", "c"}).code, 0);
   EXPECT_EQ(run({"wait", "c"}).out, "137\n");
-  EXPECT_TRUE(eventually([] { return !ours_is_there(); })) << "by the monitor, nobody else is there";
-  EXPECT_EQ(network_difference(), "");
+  EXPECT_TRUE(eventually([] { return !ours_is_there() && network_difference().empty(); }))
+      << "by the monitor, nobody else is there: " << network_difference();
   EXPECT_EQ(run({"rm", "c"}).code, 0);
 }
 
@@ -132,7 +132,8 @@ TEST_F(FirewallTest, AClientKilledWhileItStartsLeavesNothing) {
     client->finish();
     Output output = run({"system", "recover"});
     EXPECT_EQ(output.code, 0) << delay << output;
-    EXPECT_EQ(run({"rm", "-f", "--all"}).code, 0);
+    Output removed = run({"rm", "-f", "--all"});
+    EXPECT_EQ(removed.code, 0) << delay << removed;
     std::string left;
     EXPECT_TRUE(eventually([&] { return (left = stage->leftovers() + difference()).empty(); }))
         << delay << ": " << left;
