@@ -114,11 +114,12 @@ void flush_output() {
   if (console_is_ours()) drain_console(monitor, &console_hung_up);
 }
 
-// A child that loses its client ends by itself; we may hear of that first.
+// A child that loses its client ends by itself, and the kernel closes a killed client's
+// sockets in any order: we may hear of the child first.
 void hear_of_loss() {
   pollfd pending = {monitor.client, POLLIN, 0};
-  timespec now = {0, 0};
-  while (!monitor.go && monitor.client >= 0 && sys::poll(&pending, 1, &now) > 0) hear_client();
+  timespec moment = {0, 20'000'000};
+  while (!monitor.go && monitor.client >= 0 && sys::poll(&pending, 1, &moment) > 0) hear_client();
 }
 
 // Until the client has cleaned up, or is gone.
