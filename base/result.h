@@ -14,12 +14,12 @@ namespace rcrt {
 // One failure, for a person: what was attempted, on which object, the errno, and,
 // where somebody can do something about it, a hint.
 struct Error {
-  std::string what;    // "cannot open"
-  std::string object;  // "/etc/passwd"; may be empty
-  int code = 0;        // errno value; 0 when no system call failed
-  std::string hint;    // "run as root"; may be empty
-  std::string cause;   // message() of the error below; may be empty
-  int exit_code = 125; // what rcrt exits with: 125 engine, 126 cannot execute, 127 not found
+  std::string what;     // "cannot open"
+  std::string object;   // "/etc/passwd"; may be empty
+  int code = 0;         // errno value; 0 when no system call failed
+  std::string hint;     // "run as root"; may be empty
+  std::string cause;    // message() of the error below; may be empty
+  int exit_code = 125;  // what rcrt exits with: 125 engine, 126 cannot execute, 127 not found
 
   // One line, no newline: what "object": errno text: cause; hint
   std::string message() const {
@@ -60,10 +60,9 @@ using Result = std::expected<T, Error>;
 }  // namespace rcrt
 
 // RCRT_TRY(statement returning Result<void>): returns its error from this function.
-#define RCRT_TRY(expression)                                                   \
-  do {                                                                         \
-    if (auto rcrt_try_ = (expression); !rcrt_try_)                             \
-      return std::unexpected(std::move(rcrt_try_).error());                    \
+#define RCRT_TRY(expression)                                                                             \
+  do {                                                                                                   \
+    if (auto rcrt_try_ = (expression); !rcrt_try_) return std::unexpected(std::move(rcrt_try_).error()); \
   } while (0)
 
 #define RCRT_CONCAT_(a, b) a##b
@@ -71,7 +70,7 @@ using Result = std::expected<T, Error>;
 // RCRT_ASSIGN(auto x, call()): x is the value, or this function returns the error.
 #define RCRT_ASSIGN(declaration, expression) \
   RCRT_ASSIGN_(RCRT_CONCAT(rcrt_result_, __COUNTER__), declaration, expression)
-#define RCRT_ASSIGN_(temporary, declaration, expression)                         \
-  auto temporary = (expression);                                                 \
-  if (!temporary) return std::unexpected(std::move(temporary).error());          \
+#define RCRT_ASSIGN_(temporary, declaration, expression)                \
+  auto temporary = (expression);                                        \
+  if (!temporary) return std::unexpected(std::move(temporary).error()); \
   declaration = std::move(*temporary)

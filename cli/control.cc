@@ -65,7 +65,8 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
     if (!container) return std::unexpected(container.error());
     auto removed = engine->remove(container->id, force);
     // Its monitor may be quicker than we are.
-    bool gone = !removed && removed.error().code == ENOENT && access(engine->paths().container(container->id).c_str(), F_OK) != 0;
+    bool gone = !removed && removed.error().code == ENOENT &&
+                access(engine->paths().container(container->id).c_str(), F_OK) != 0;
     if (gone && (force || line->flag("all"))) return {};
     RCRT_TRY(std::move(removed));
     printf("%s\n", name.c_str());
@@ -74,7 +75,8 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
 }
 
 Result<int> wait_command(Context& context, const std::vector<std::string>& args) {
-  RCRT_ASSIGN(auto line, context.parse("rcrt wait CONTAINER ...", po::options_description("Options of wait"), args));
+  RCRT_ASSIGN(auto line,
+              context.parse("rcrt wait CONTAINER ...", po::options_description("Options of wait"), args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 1, 10000, "rcrt wait CONTAINER ..."));
   RCRT_ASSIGN(Engine* const engine, context.engine());
@@ -125,7 +127,8 @@ void seek_to_tail(int fd, long lines) {
 
 Result<void> follow(int fd, const std::string& path, const Container& container) {
   UniqueFd watch(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!watch || inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0) return errno_error("cannot follow", path);
+  if (!watch || inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0)
+    return errno_error("cannot follow", path);
   UniqueFd process = container.open_process();
   // The monitor writes what was in its pipes after the process has ended.
   UniqueFd monitor = container.open_monitor();
@@ -156,7 +159,8 @@ Result<int> logs_command(Context& context, const std::vector<std::string>& args)
   RCRT_ASSIGN(Container container, context.container(line->words[0]));
   std::string path = container.config.value("logPath", "");
   if (path.empty())
-    return error("container keeps no log", container.name(), "a foreground run with --rm writes straight to its client", ENODATA);
+    return error("container keeps no log", container.name(),
+                 "a foreground run with --rm writes straight to its client", ENODATA);
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return 0;
   if (!fd) return errno_error("cannot open", path);

@@ -17,9 +17,11 @@ Json state_of(const Container& container) {
                 {"Pid", running ? container.pid() : 0},
                 {"ExitCode", container.exit ? container.exit->exit_code : 0},
                 {"Error", ""},
-                {"StartedAt", timestamp(container.state.value("startedAt", container.config.value("created", int64_t{0})))},
+                {"StartedAt", timestamp(container.state.value(
+                                  "startedAt", container.config.value("created", int64_t{0})))},
                 {"FinishedAt", timestamp(container.exit ? container.exit->finished_at : 0)}};
-  if (container.exit && container.exit->oom_killed) state["Error"] = "killed by the kernel: memory limit reached";
+  if (container.exit && container.exit->oom_killed)
+    state["Error"] = "killed by the kernel: memory limit reached";
   return state;
 }
 
@@ -47,14 +49,15 @@ void put_address(Json& network, const std::string& text, const std::string& gate
 }
 
 Json network_settings(const Container& container) {
-  Json settings = {{"IPAddress", ""},         {"IPPrefixLen", 0},       {"Gateway", ""},    {"GlobalIPv6Address", ""},
-                   {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},      {"MacAddress", ""}, {"Ports", Json::object()},
-                   {"Networks", Json::object()}};
+  Json settings = {{"IPAddress", ""},         {"IPPrefixLen", 0},         {"Gateway", ""},
+                   {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},
+                   {"MacAddress", ""},        {"Ports", Json::object()},  {"Networks", Json::object()}};
   bool first = true;
   for (const auto& attached : container.state.value("networks", Json::array())) {
     const Json& result = attached["result"];
-    Json network = {{"IPAddress", ""},         {"IPPrefixLen", 0},  {"Gateway", ""},    {"GlobalIPv6Address", ""},
-                    {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""}, {"MacAddress", ""}, {"Aliases", Json::array()}};
+    Json network = {{"IPAddress", ""},         {"IPPrefixLen", 0},         {"Gateway", ""},
+                    {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},
+                    {"MacAddress", ""},        {"Aliases", Json::array()}};
     for (const auto& address : result.value("addresses", Json::array()))
       put_address(network, address.value("address", ""), address.value("gateway", ""));
     for (const auto& interface : result.value("interfaces", Json::array()))
@@ -77,7 +80,8 @@ Json mounts_of(const Json& spec) {
   for (const auto& mount : spec.value("mounts", Json::array())) {
     if (mount.value("type", "") != "bind") continue;
     std::string destination = mount.value("destination", "");
-    if (destination == "/etc/hosts" || destination == "/etc/hostname" || destination == "/etc/resolv.conf") continue;
+    if (destination == "/etc/hosts" || destination == "/etc/hostname" || destination == "/etc/resolv.conf")
+      continue;
     bool writable = true;
     for (const auto& word : mount.value("options", std::vector<std::string>()))
       if (word == "ro" || word == "rro") writable = false;
@@ -185,11 +189,15 @@ std::string ports_text(const Container& container) {
 
 std::string status_text(const Container& container) {
   switch (container.status) {
-    case Status::creating: return "Created";
-    case Status::running: return "Up " + age(container.state.value("startedAt", int64_t{0}));
+    case Status::creating:
+      return "Created";
+    case Status::running:
+      return "Up " + age(container.state.value("startedAt", int64_t{0}));
     case Status::exited:
-      return "Exited (" + std::to_string(container.exit->exit_code) + ") " + age(container.exit->finished_at) + " ago";
-    case Status::dead: return "Dead";
+      return "Exited (" + std::to_string(container.exit->exit_code) + ") " +
+             age(container.exit->finished_at) + " ago";
+    case Status::dead:
+      return "Dead";
   }
   return {};
 }
@@ -197,7 +205,8 @@ std::string status_text(const Container& container) {
 std::string command_text(const Container& container) {
   Json process = container.config.value("spec", Json::object()).value("process", Json::object());
   std::string text;
-  for (const auto& arg : process.value("args", std::vector<std::string>())) text += (text.empty() ? "" : " ") + arg;
+  for (const auto& arg : process.value("args", std::vector<std::string>()))
+    text += (text.empty() ? "" : " ") + arg;
   return text;
 }
 

@@ -33,12 +33,14 @@ void kernel(Json& findings) {
                              "rcrt needs Linux 5.15 or later; 6.1 is what it is tested on"));
   for (const char* type : {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"}) {
     bool there = access((std::string("/proc/self/ns/") + type).c_str(), F_OK) == 0;
-    findings.push_back(finding(there, std::string(type) + " namespaces", std::string("enable CONFIG_") + type + "_NS in the kernel"));
+    findings.push_back(finding(there, std::string(type) + " namespaces",
+                               std::string("enable CONFIG_") + type + "_NS in the kernel"));
   }
   auto filesystems = read_file("/proc/filesystems");
   for (const char* type : {"overlay", "tmpfs", "cgroup2", "mqueue"}) {
     bool there = filesystems && filesystems->find(std::string("\t") + type + "\n") != std::string::npos;
-    findings.push_back(finding(there, std::string("file system ") + type, std::string("load the module: modprobe ") + type));
+    findings.push_back(
+        finding(there, std::string("file system ") + type, std::string("load the module: modprobe ") + type));
   }
 }
 
@@ -51,7 +53,8 @@ void plugins(Engine& engine, Json& findings) {
     }
     auto plugin = engine.plugins().load(file.kind, file.name);
     if (!plugin) {
-      findings.push_back(finding(false, name + ": " + plugin.error().message(), "mend or remove " + file.path));
+      findings.push_back(
+          finding(false, name + ": " + plugin.error().message(), "mend or remove " + file.path));
       continue;
     }
     findings.push_back(finding(true, name));
@@ -74,10 +77,11 @@ Result<int> doctor_command(Context& context, const std::vector<std::string>& arg
   RCRT_ASSIGN(Engine* const engine, context.engine());
   Json findings = Json::array();
   kernel(findings);
-  findings.push_back(finding(access(engine->paths().monitor().c_str(), X_OK) == 0, "rcrt-monitor " + engine->paths().monitor(),
-                             "install rcrt completely"));
+  findings.push_back(finding(access(engine->paths().monitor().c_str(), X_OK) == 0,
+                             "rcrt-monitor " + engine->paths().monitor(), "install rcrt completely"));
   findings.push_back(finding(access(engine->paths().embedded_image().c_str(), R_OK) == 0,
-                             "embedded image " + engine->paths().embedded_image(), "install rcrt completely"));
+                             "embedded image " + engine->paths().embedded_image(),
+                             "install rcrt completely"));
   plugins(*engine, findings);
   bool healthy = true;
   for (const auto& entry : findings) {

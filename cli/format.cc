@@ -31,7 +31,8 @@ Result<Json> field(const std::string& path, const Json& data, const std::string&
   for (size_t start = 1; start < path.size();) {
     size_t end = path.find('.', start);
     std::string name = path.substr(start, end == std::string::npos ? end : end - start);
-    if (!at->is_object() || !at->contains(name)) return error("no such field", path, "see it all without --format", EINVAL);
+    if (!at->is_object() || !at->contains(name))
+      return error("no such field", path, "see it all without --format", EINVAL);
     at = &(*at)[name];
     start = end == std::string::npos ? path.size() : end + 1;
   }
@@ -84,8 +85,12 @@ std::string age(int64_t then) {
     int64_t seconds;
     const char* name;
   };
-  static constexpr std::array<Unit, 6> units = {
-      {{31536000, "year"}, {2592000, "month"}, {604800, "week"}, {86400, "day"}, {3600, "hour"}, {60, "minute"}}};
+  static constexpr std::array<Unit, 6> units = {{{31536000, "year"},
+                                                 {2592000, "month"},
+                                                 {604800, "week"},
+                                                 {86400, "day"},
+                                                 {3600, "hour"},
+                                                 {60, "minute"}}};
   for (const auto& unit : units) {
     int64_t count = seconds / unit.seconds;
     if (count >= 1) return std::to_string(count) + " " + unit.name + (count == 1 ? "" : "s");

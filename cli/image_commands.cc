@@ -8,7 +8,8 @@ namespace rcrt::cli {
 Result<int> import_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt import [--change INSTRUCTION] ROOTFS.tar|DIR NAME";
   po::options_description own("Options of import");
-  own.add_options()("change,c", words("INSTRUCTION"), "CMD, ENTRYPOINT, ENV, USER or WORKDIR as in a Dockerfile")  //
+  own.add_options()("change,c", words("INSTRUCTION"),
+                    "CMD, ENTRYPOINT, ENV, USER or WORKDIR as in a Dockerfile")  //
       ("quiet,q", toggle(), "print nothing");
   RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
@@ -32,7 +33,8 @@ Result<int> import_command(Context& context, const std::vector<std::string>& arg
     else if (key == "WORKDIR")
       config["WorkingDir"] = value;
     else
-      return error("invalid --change", change, "known: CMD, ENTRYPOINT, ENV KEY=VALUE, USER, WORKDIR", EINVAL);
+      return error("invalid --change", change, "known: CMD, ENTRYPOINT, ENV KEY=VALUE, USER, WORKDIR",
+                   EINVAL);
   }
   RCRT_ASSIGN(std::string id, engine->import(line->words[0], line->words[1], config));
   if (!line->flag("quiet")) printf("%s\n", id.c_str());
@@ -41,10 +43,10 @@ Result<int> import_command(Context& context, const std::vector<std::string>& arg
 
 Result<int> images_command(Context& context, const std::vector<std::string>& args) {
   po::options_description own("Options of images");
-  own.add_options()("quiet,q", toggle(), "ids only")                 //
-      ("no-trunc", toggle(), "whole ids")                            //
-      ("digests", toggle(), "with the manifests' digests")           //
-      ("json", toggle(), "one JSON array")                           //
+  own.add_options()("quiet,q", toggle(), "ids only")        //
+      ("no-trunc", toggle(), "whole ids")                   //
+      ("digests", toggle(), "with the manifests' digests")  //
+      ("json", toggle(), "one JSON array")                  //
       ("format", word("TEMPLATE"), "json, or a template: {{.Repository}}:{{.Tag}}");
   RCRT_ASSIGN(auto line, context.parse("rcrt images", own, args));
   if (!line) return 0;
@@ -78,7 +80,8 @@ Result<int> images_command(Context& context, const std::vector<std::string>& arg
       RCRT_ASSIGN(std::string text, apply_template(format, row));
       printf("%s\n", text.c_str());
     } else {
-      rows.push_back({row.value("Repository", ""), row.value("Tag", ""), id, row.value("CreatedSince", ""), row.value("Size", "")});
+      rows.push_back({row.value("Repository", ""), row.value("Tag", ""), id, row.value("CreatedSince", ""),
+                      row.value("Size", "")});
       if (line->flag("digests")) rows.back().insert(rows.back().begin() + 2, image.digest);
     }
   }
@@ -104,7 +107,8 @@ Result<int> rmi_command(Context& context, const std::vector<std::string>& args) 
 }
 
 Result<int> unpack_command(Context& context, const std::vector<std::string>& args) {
-  RCRT_ASSIGN(auto line, context.parse("rcrt unpack IMAGE DIR", po::options_description("Options of unpack"), args));
+  RCRT_ASSIGN(auto line,
+              context.parse("rcrt unpack IMAGE DIR", po::options_description("Options of unpack"), args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 2, 2, "rcrt unpack IMAGE DIR"));
   RCRT_ASSIGN(Engine* const engine, context.engine());

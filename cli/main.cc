@@ -37,7 +37,8 @@ const std::vector<Command> kCommands = {
 };
 
 void print_usage(FILE* to) {
-  fputs("usage: rcrt [GLOBAL OPTIONS] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs (rcrt VERB --help says more):\n", to);
+  fputs("usage: rcrt [GLOBAL OPTIONS] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs (rcrt VERB --help says more):\n",
+        to);
   for (const auto& command : kCommands) fprintf(to, "  %-10s %s\n", command.name, command.summary);
   fprintf(to, "\n%s", options_help(global_options(), "Global options, before or after the verb").c_str());
 }
@@ -64,7 +65,8 @@ Result<int> guarded_main(const std::vector<std::string>& args) {
   try {
     return main_command(args);
   } catch (const nlohmann::json::exception& failure) {
-    return error("a record of rcrt's own is damaged", failure.what(), "remove the container or image it belongs to", EIO);
+    return error("a record of rcrt's own is damaged", failure.what(),
+                 "remove the container or image it belongs to", EIO);
   } catch (const std::exception& failure) {
     return error("unexpected failure", failure.what());
   }
@@ -92,7 +94,8 @@ Result<int> dispatch(Context& context, const std::string& parent, const std::vec
 
 Result<void> need_words(const CommandLine& line, size_t least, size_t most, const std::string& usage) {
   if (line.words.size() >= least && line.words.size() <= most) return {};
-  return error(line.words.size() < least ? "an argument is missing" : "too many arguments", "", "usage: " + usage, EINVAL);
+  return error(line.words.size() < least ? "an argument is missing" : "too many arguments", "",
+               "usage: " + usage, EINVAL);
 }
 
 void Globals::apply(const CommandLine& line) {
@@ -106,7 +109,8 @@ void Globals::apply(const CommandLine& line) {
   debug = debug || line.flag("debug");
 }
 
-Result<std::optional<CommandLine>> Context::parse(const std::string& usage, const po::options_description& own,
+Result<std::optional<CommandLine>> Context::parse(const std::string& usage,
+                                                  const po::options_description& own,
                                                   const std::vector<std::string>& args, Stop stop) {
   po::options_description all;
   all.add(own);
@@ -133,16 +137,19 @@ Result<Engine*> Context::engine() {
   if (!globals.root.empty()) paths.root = globals.root;
   if (!globals.state.empty()) paths.state = globals.state;
   for (const std::string& folder : {paths.root, paths.state})
-    if (folder[0] != '/') return error("not an absolute path", folder, "--root and --state are absolute", EINVAL);
-  paths.plugin_folders.insert(paths.plugin_folders.begin(), globals.plugin_dirs.begin(), globals.plugin_dirs.end());
+    if (folder[0] != '/')
+      return error("not an absolute path", folder, "--root and --state are absolute", EINVAL);
+  paths.plugin_folders.insert(paths.plugin_folders.begin(), globals.plugin_dirs.begin(),
+                              globals.plugin_dirs.end());
   if (geteuid() != 0) return error("rcrt needs root", "", "run it with sudo", EPERM);
   umask(022);
   bool debug = globals.debug;
-  engine_ = std::make_unique<Engine>(std::move(paths), [debug](rcrt_log_level level, std::string_view plugin, std::string_view line) {
-    if (level == RCRT_LOG_WARNING || debug)
-      fprintf(stderr, "rcrt: %s%.*s: %.*s\n", level == RCRT_LOG_WARNING ? "warning: " : "", static_cast<int>(plugin.size()),
-              plugin.data(), static_cast<int>(line.size()), line.data());
-  });
+  engine_ = std::make_unique<Engine>(
+      std::move(paths), [debug](rcrt_log_level level, std::string_view plugin, std::string_view line) {
+        if (level == RCRT_LOG_WARNING || debug)
+          fprintf(stderr, "rcrt: %s%.*s: %.*s\n", level == RCRT_LOG_WARNING ? "warning: " : "",
+                  static_cast<int>(plugin.size()), plugin.data(), static_cast<int>(line.size()), line.data());
+      });
   return engine_.get();
 }
 

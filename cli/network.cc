@@ -79,9 +79,11 @@ Result<int> disconnect(Context& context, const std::vector<std::string>& args) {
 
 // A function of the network plugins that concerns no single container; the plugin is
 // "bridge" unless named.
-Result<Json> call(Context& context, const CommandLine& line, const char* function, Json request = Json::object()) {
+Result<Json> call(Context& context, const CommandLine& line, const char* function,
+                  Json request = Json::object()) {
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  RCRT_ASSIGN(NetworkChoice network, engine->find_network(line.has("driver") ? line.text("driver") : "bridge"));
+  RCRT_ASSIGN(NetworkChoice network,
+              engine->find_network(line.has("driver") ? line.text("driver") : "bridge"));
   return engine->network_call(network.plugin, function, std::move(request));
 }
 
@@ -102,7 +104,8 @@ Result<int> teardown(Context& context, const std::vector<std::string>& args) {
     if (!container || container->status != Status::running) continue;
     for (const auto& attached : container->state.value("networks", Json::array())) {
       if (!leads_out(Json::array({attached}))) continue;
-      if (auto done = engine->disconnect(attached.value("name", ""), id); !done) print_warning(done.error().message());
+      if (auto done = engine->disconnect(attached.value("name", ""), id); !done)
+        print_warning(done.error().message());
     }
   }
   RCRT_TRY(call(context, *line, "teardown"));
@@ -130,7 +133,8 @@ Result<int> backups(Context& context, const std::vector<std::string>& args) {
   }
   std::vector<std::vector<std::string>> rows = {{"ID", "TIME", "SIZE"}};
   for (const auto& backup : list)
-    rows.push_back({backup.value("id", ""), backup.value("time", ""), human_size(backup.value("size", uint64_t{0}))});
+    rows.push_back(
+        {backup.value("id", ""), backup.value("time", ""), human_size(backup.value("size", uint64_t{0}))});
   fputs(table(rows).c_str(), stdout);
   return 0;
 }

@@ -70,7 +70,8 @@ class Normalizer {
   Result<void> add(const po::option_description& option, const std::string& value) {
     // Of an option that is one value the last counts, as with docker and podman.
     if (!option.semantic()->is_composing())
-      std::erase_if(options.options, [&](const po::option& earlier) { return earlier.string_key == option.long_name(); });
+      std::erase_if(options.options,
+                    [&](const po::option& earlier) { return earlier.string_key == option.long_name(); });
     options.options.emplace_back(option.long_name(), std::vector{value});
     return {};
   }
@@ -84,8 +85,8 @@ class Normalizer {
 
 }  // namespace
 
-Result<CommandLine> parse_command_line(const po::options_description& description, const std::vector<std::string>& args,
-                                       Stop stop) {
+Result<CommandLine> parse_command_line(const po::options_description& description,
+                                       const std::vector<std::string>& args, Stop stop) {
   Normalizer normalizer(description, args);
   RCRT_TRY(normalizer.run(stop));
   CommandLine line;
@@ -104,7 +105,8 @@ std::string options_help(const po::options_description& description, const std::
   std::string text = title + ":\n";
   for (const auto& option : description.options()) {
     std::string names = option->canonical_display_name(po::command_line_style::allow_dash_for_short);
-    std::string left = names.size() == 2 && names[0] == '-' ? "  " + names + ", --" + option->long_name() : "      --" + option->long_name();
+    std::string left = names.size() == 2 && names[0] == '-' ? "  " + names + ", --" + option->long_name()
+                                                            : "      --" + option->long_name();
     if (takes_value(*option)) left += " " + option->semantic()->name();
     left.resize(std::max<size_t>(left.size() + 2, 36), ' ');
     text += left + option->description() + "\n";
@@ -114,15 +116,15 @@ std::string options_help(const po::options_description& description, const std::
 
 po::options_description global_options() {
   po::options_description description;
-  description.add_options()                                                          //
-      ("root", word("DIR"), "images, containers and other data (/var/lib/rcrt, or $RCRT_ROOT)")  //
-      ("state", word("DIR"), "state of running containers (/run/rcrt, or $RCRT_STATE)")          //
-      ("plugin-dir", words("DIR"), "look for plugins here first")                    //
+  description.add_options()                                                                        //
+      ("root", word("DIR"), "images, containers and other data (/var/lib/rcrt, or $RCRT_ROOT)")    //
+      ("state", word("DIR"), "state of running containers (/run/rcrt, or $RCRT_STATE)")            //
+      ("plugin-dir", words("DIR"), "look for plugins here first")                                  //
       ("net", words("NETWORK"), "network: none, bridge, host, container:NAME or a plugin's name")  //
-      ("network", words("NETWORK"), "the same as --net")                             //
-      ("storage", word("PLUGIN"), "storage plugin: overlay or dir")                  //
-      ("isolation", word("PLUGINS"), "isolation plugins, separated by commas (cgroup,seccomp)")  //
-      ("debug", toggle(), "print what plugins log")                                  //
+      ("network", words("NETWORK"), "the same as --net")                                           //
+      ("storage", word("PLUGIN"), "storage plugin: overlay or dir")                                //
+      ("isolation", word("PLUGINS"), "isolation plugins, separated by commas (cgroup,seccomp)")    //
+      ("debug", toggle(), "print what plugins log")                                                //
       ("help", toggle(), "print this help");
   return description;
 }

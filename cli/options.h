@@ -20,7 +20,9 @@ struct CommandLine {
 
   bool flag(const char* name) const { return options.count(name) != 0 && options[name].as<bool>(); }
   bool has(const char* name) const { return options.count(name) != 0; }
-  std::string text(const char* name) const { return has(name) ? options[name].as<std::string>() : std::string(); }
+  std::string text(const char* name) const {
+    return has(name) ? options[name].as<std::string>() : std::string();
+  }
   std::vector<std::string> list(const char* name) const {
     return has(name) ? options[name].as<std::vector<std::string>>() : std::vector<std::string>();
   }
@@ -29,12 +31,14 @@ struct CommandLine {
 enum class Stop { at_first_word, never };
 
 // Words after "--" are never options.
-Result<CommandLine> parse_command_line(const po::options_description& description, const std::vector<std::string>& args,
-                                       Stop stop = Stop::never);
+Result<CommandLine> parse_command_line(const po::options_description& description,
+                                       const std::vector<std::string>& args, Stop stop = Stop::never);
 
 // --name and --name=false.
 inline po::value_semantic* toggle() { return po::value<bool>()->implicit_value(true); }
-inline po::value_semantic* word(const char* name = "VALUE") { return po::value<std::string>()->value_name(name); }
+inline po::value_semantic* word(const char* name = "VALUE") {
+  return po::value<std::string>()->value_name(name);
+}
 // May be given several times.
 inline po::value_semantic* words(const char* name = "VALUE") {
   return po::value<std::vector<std::string>>()->composing()->value_name(name);

@@ -36,7 +36,8 @@ Result<int> ls(Context& context, const std::vector<std::string>& args) {
     std::string name = file.kind + "-" + file.name;
     if (line->flag("quiet")) printf("%s\n", name.c_str());
     std::string problem = json.value("Problem", "");
-    rows.push_back({name, json.value("Version", "-"), problem.empty() ? json.value("Description", "") : "unusable: " + problem});
+    rows.push_back({name, json.value("Version", "-"),
+                    problem.empty() ? json.value("Description", "") : "unusable: " + problem});
     list.push_back(std::move(json));
   }
   if (line->flag("json"))
@@ -70,7 +71,8 @@ Result<int> inspect(Context& context, const std::vector<std::string>& args) {
     return code;
   }
   for (const auto& json : list) {
-    for (const char* member : {"Kind", "Name", "File", "Version", "Description", "License", "ABI", "Interfaces", "Problem"}) {
+    for (const char* member :
+         {"Kind", "Name", "File", "Version", "Description", "License", "ABI", "Interfaces", "Problem"}) {
       if (!json.contains(member) || json[member] == "") continue;
       const Json& value = json[member];
       std::string text = value.is_string() ? value.get<std::string>() : "";

@@ -30,11 +30,11 @@ Json row_of(const Container& container, bool whole) {
 
 Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
   po::options_description own("Options of ps");
-  own.add_options()                                              //
-      ("all,a", toggle(), "also those that do not run")          //
-      ("quiet,q", toggle(), "ids only")                          //
-      ("no-trunc", toggle(), "whole ids and commands")           //
-      ("json", toggle(), "one JSON array")                       //
+  own.add_options()                                      //
+      ("all,a", toggle(), "also those that do not run")  //
+      ("quiet,q", toggle(), "ids only")                  //
+      ("no-trunc", toggle(), "whole ids and commands")   //
+      ("json", toggle(), "one JSON array")               //
       ("format", word("TEMPLATE"), "json, or a template: {{.ID}} {{.Names}}");
   RCRT_ASSIGN(auto line, context.parse("rcrt ps [-a]", own, args));
   if (!line) return 0;
@@ -46,7 +46,8 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
     if (auto treated = engine->recover_one(id); !treated) print_warning(treated.error().message());
     auto container = engine->containers().load(id);
     if (!container) continue;  // removed meanwhile
-    if (container->status == Status::running || line->flag("all")) containers.push_back(std::move(*container));
+    if (container->status == Status::running || line->flag("all"))
+      containers.push_back(std::move(*container));
   }
   std::ranges::sort(containers, [](const Container& a, const Container& b) {
     return a.config.value("created", int64_t{0}) > b.config.value("created", int64_t{0});
@@ -59,7 +60,8 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
     printf("%s\n", list.dump(2).c_str());
     return 0;
   }
-  std::vector<std::vector<std::string>> rows = {{"CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"}};
   for (const auto& container : containers) {
     Json row = row_of(container, whole);
     if (line->flag("quiet")) {

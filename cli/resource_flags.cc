@@ -37,8 +37,8 @@ Result<void> memory_flags(const CommandLine& line, Json& resources) {
     RCRT_ASSIGN(int64_t swap, parse_size(line.text("memory-swap"), true));
     if (!memory.contains("limit")) return error("--memory-swap needs --memory", "", {}, EINVAL);
     if (swap >= 0 && swap < memory["limit"].get<int64_t>())
-      return error("--memory-swap is below --memory", line.text("memory-swap"), "it counts memory and swap together",
-                   EINVAL);
+      return error("--memory-swap is below --memory", line.text("memory-swap"),
+                   "it counts memory and swap together", EINVAL);
     memory["swap"] = swap;
   }
   if (!memory.empty()) resources["memory"] = memory;
@@ -58,9 +58,10 @@ Result<void> cpu_flags(const CommandLine& line, Json& resources) {
     cpu["period"] = 100000;
     cpu["quota"] = std::llround(count * 100000);
   }
-  for (auto [flag, member, least, most] : {std::tuple{"cpu-period", "period", int64_t{1000}, int64_t{1000000}},
-                                           {"cpu-quota", "quota", 1000, int64_t{1} << 50},
-                                           {"cpu-shares", "shares", 2, 262144}}) {
+  for (auto [flag, member, least, most] :
+       {std::tuple{"cpu-period", "period", int64_t{1000}, int64_t{1000000}},
+        {"cpu-quota", "quota", 1000, int64_t{1} << 50},
+        {"cpu-shares", "shares", 2, 262144}}) {
     if (!line.has(flag)) continue;
     RCRT_ASSIGN(cpu[member], integer(line, flag, least, most));
   }

@@ -8,7 +8,8 @@
 namespace rcrt::cli {
 
 Result<int> run_command(Context& context, const std::vector<std::string>& args) {
-  RCRT_ASSIGN(auto line, context.parse("rcrt run [OPTIONS] IMAGE [COMMAND [ARGUMENTS]]", run_flags(), args, Stop::at_first_word));
+  RCRT_ASSIGN(auto line, context.parse("rcrt run [OPTIONS] IMAGE [COMMAND [ARGUMENTS]]", run_flags(), args,
+                                       Stop::at_first_word));
   if (!line) return 0;
   if (line->words.empty())
     return error("no image", "", "usage: rcrt run [OPTIONS] IMAGE [COMMAND]; `busybox` is built in", EINVAL);
@@ -33,7 +34,8 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
   if (child <= 0) {
     auto undone = engine->clean_up(running.id);
     if (!undone)
-      print_warning("clean-up is not complete, `rcrt system recover` retries it: " + undone.error().message());
+      print_warning("clean-up is not complete, `rcrt system recover` retries it: " +
+                    undone.error().message());
     else if (!running.idle_later)
       running.launcher.cleaned_up();
     if (child == 0) {

@@ -56,7 +56,8 @@ Result<void> namespace_flags(const CommandLine& line, RunOptions& options) {
     auto [end, code] = std::from_chars(pair.second.data(), pair.second.data() + pair.second.size(), seconds);
     if ((pair.first != "monotonic" && pair.first != "boottime") || code != std::errc() ||
         end != pair.second.data() + pair.second.size())
-      return error("invalid --time-offset", text, "write it as monotonic=SECONDS or boottime=SECONDS", EINVAL);
+      return error("invalid --time-offset", text, "write it as monotonic=SECONDS or boottime=SECONDS",
+                   EINVAL);
     options.time_offsets[pair.first] = {{"secs", seconds}, {"nanosecs", 0}};
   }
   return {};
@@ -144,72 +145,73 @@ Result<void> mount_flags(const CommandLine& line, RunOptions& options) {
 
 po::options_description run_flags() {
   po::options_description d("Options of run");
-  d.add_options()                                                                       //
-      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                //
-      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                       //
-      ("cap-add", words("CAP"), "add a capability, or ALL")                             //
-      ("cap-drop", words("CAP"), "drop a capability, or ALL")                           //
-      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                     //
-      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                   //
-      ("cidfile", word("FILE"), "write the container's id to a file")                   //
-      ("cpu-period", word("USEC"), "CPU period")                                        //
-      ("cpu-quota", word("USEC"), "CPU time in each period")                            //
-      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                     //
-      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                     //
-      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                         //
-      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                            //
-      ("cpuset-mems", word("LIST"), "memory nodes to use")                              //
-      ("detach,d", toggle(), "run in the background, print the id")                     //
-      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                         //
-      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")             //
-      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")            //
-      ("device-read-iops", words("DEV:N"), "read limit in operations a second")         //
-      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")          //
-      ("device-write-iops", words("DEV:N"), "write limit in operations a second")       //
-      ("dns", words("ADDRESS"), "name server")                                          //
-      ("dns-option", words("OPTION"), "resolver option")                                //
-      ("dns-search", words("DOMAIN"), "search domain")                                  //
-      ("domainname", word("NAME"), "NIS domain name")                                   //
-      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")              //
-      ("env,e", words("NAME[=VALUE]"), "environment variable")                          //
-      ("env-file", words("FILE"), "environment variables, one a line")                  //
-      ("explain", toggle(), "print the plan as JSON and do nothing")                    //
-      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")            //
-      ("group-add", words("GROUP"), "further group")                                    //
-      ("hostname,h", word("NAME"), "host name inside")                                  //
-      ("init", toggle(), "run a small init that reaps and forwards signals")            //
-      ("interactive,i", toggle(), "keep standard input open")                           //
-      ("ip", word("ADDRESS"), "IPv4 address")                                           //
-      ("ip6", word("ADDRESS"), "IPv6 address")                                          //
-      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")           //
-      ("label,l", words("KEY=VALUE"), "label")                                          //
-      ("mac-address", word("MAC"), "hardware address")                                  //
-      ("memory,m", word("SIZE"), "memory limit")                                        //
+  d.add_options()                                                                         //
+      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                  //
+      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                         //
+      ("cap-add", words("CAP"), "add a capability, or ALL")                               //
+      ("cap-drop", words("CAP"), "drop a capability, or ALL")                             //
+      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                       //
+      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                     //
+      ("cidfile", word("FILE"), "write the container's id to a file")                     //
+      ("cpu-period", word("USEC"), "CPU period")                                          //
+      ("cpu-quota", word("USEC"), "CPU time in each period")                              //
+      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                       //
+      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                       //
+      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                           //
+      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                              //
+      ("cpuset-mems", word("LIST"), "memory nodes to use")                                //
+      ("detach,d", toggle(), "run in the background, print the id")                       //
+      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                           //
+      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")               //
+      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")              //
+      ("device-read-iops", words("DEV:N"), "read limit in operations a second")           //
+      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")            //
+      ("device-write-iops", words("DEV:N"), "write limit in operations a second")         //
+      ("dns", words("ADDRESS"), "name server")                                            //
+      ("dns-option", words("OPTION"), "resolver option")                                  //
+      ("dns-search", words("DOMAIN"), "search domain")                                    //
+      ("domainname", word("NAME"), "NIS domain name")                                     //
+      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")                //
+      ("env,e", words("NAME[=VALUE]"), "environment variable")                            //
+      ("env-file", words("FILE"), "environment variables, one a line")                    //
+      ("explain", toggle(), "print the plan as JSON and do nothing")                      //
+      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")              //
+      ("group-add", words("GROUP"), "further group")                                      //
+      ("hostname,h", word("NAME"), "host name inside")                                    //
+      ("init", toggle(), "run a small init that reaps and forwards signals")              //
+      ("interactive,i", toggle(), "keep standard input open")                             //
+      ("ip", word("ADDRESS"), "IPv4 address")                                             //
+      ("ip6", word("ADDRESS"), "IPv6 address")                                            //
+      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")             //
+      ("label,l", words("KEY=VALUE"), "label")                                            //
+      ("mac-address", word("MAC"), "hardware address")                                    //
+      ("memory,m", word("SIZE"), "memory limit")                                          //
       ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")  //
-      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")  //
-      ("mount", words("KEY=VALUE,..."), "type=bind|tmpfs,source=...,target=...")        //
-      ("name", word("NAME"), "name of the container")                                   //
-      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")             //
-      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")           //
-      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                //
-      ("privileged", toggle(), "all capabilities and devices")                          //
-      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                //
-      ("read-only", toggle(), "read-only root")                                         //
-      ("rm", toggle(), "remove the container when it ends")                             //
-      ("security-opt", words("OPTION"), "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")  //
-      ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                              //
-      ("stop-signal", word("SIGNAL"), "what `stop` sends")                              //
-      ("stop-timeout", po::value<int>()->value_name("SECONDS"), "how long `stop` waits (10)")  //
-      ("storage-opt", words("KEY=VALUE"), "option of the storage plugin")               //
-      ("sysctl", words("KEY=VALUE"), "kernel parameter of the container's namespaces")  //
+      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")    //
+      ("mount", words("KEY=VALUE,..."), "type=bind|tmpfs,source=...,target=...")          //
+      ("name", word("NAME"), "name of the container")                                     //
+      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")               //
+      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")             //
+      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                  //
+      ("privileged", toggle(), "all capabilities and devices")                            //
+      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                  //
+      ("read-only", toggle(), "read-only root")                                           //
+      ("rm", toggle(), "remove the container when it ends")                               //
+      ("security-opt", words("OPTION"),
+       "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")                          //
+      ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                                            //
+      ("stop-signal", word("SIGNAL"), "what `stop` sends")                                            //
+      ("stop-timeout", po::value<int>()->value_name("SECONDS"), "how long `stop` waits (10)")         //
+      ("storage-opt", words("KEY=VALUE"), "option of the storage plugin")                             //
+      ("sysctl", words("KEY=VALUE"), "kernel parameter of the container's namespaces")                //
       ("time-offset", words("CLOCK=SECONDS"), "new time namespace with monotonic or boottime moved")  //
-      ("tmpfs", words("DIR[:OPTIONS]"), "tmpfs")                                        //
-      ("tty,t", toggle(), "give it a terminal")                                         //
-      ("uidmap", words("INSIDE:HOST:SIZE"), "user ids in a new user namespace")         //
-      ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                           //
-      ("user,u", word("USER[:GROUP]"), "user to run as")                                //
-      ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")           //
-      ("volume,v", words("HOST:INSIDE[:ro]"), "bind mount")                             //
+      ("tmpfs", words("DIR[:OPTIONS]"), "tmpfs")                                                      //
+      ("tty,t", toggle(), "give it a terminal")                                                       //
+      ("uidmap", words("INSIDE:HOST:SIZE"), "user ids in a new user namespace")                       //
+      ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                                         //
+      ("user,u", word("USER[:GROUP]"), "user to run as")                                              //
+      ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")                         //
+      ("volume,v", words("HOST:INSIDE[:ro]"), "bind mount")                                           //
       ("workdir,w", word("DIR"), "working directory");
   return d;
 }
@@ -234,7 +236,8 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   options.user = line.text("user");
   options.workdir = line.text("workdir");
   if (line.has("entrypoint"))
-    options.entrypoint = line.text("entrypoint").empty() ? std::vector<std::string>{} : std::vector{line.text("entrypoint")};
+    options.entrypoint =
+        line.text("entrypoint").empty() ? std::vector<std::string>{} : std::vector{line.text("entrypoint")};
   for (const auto& file : line.list("env-file")) {
     RCRT_ASSIGN(auto lines, lines_of(file));
     for (const auto& entry : lines) add_env(options.env, entry);

@@ -8,7 +8,8 @@ namespace rcrt::cli {
 namespace {
 
 Result<int> recover(Context& context, const std::vector<std::string>& args) {
-  RCRT_ASSIGN(auto line, context.parse("rcrt system recover", po::options_description("Options of system recover"), args));
+  RCRT_ASSIGN(auto line, context.parse("rcrt system recover",
+                                       po::options_description("Options of system recover"), args));
   if (!line) return 0;
   RCRT_ASSIGN(Engine* const engine, context.engine());
   auto treated = engine->recover();
@@ -54,13 +55,15 @@ Result<int> version_command(Context& context, const std::vector<std::string>& ar
   RCRT_ASSIGN(auto line, context.parse("rcrt version", own, args));
   if (!line) return 0;
   if (line->flag("json"))
-    printf("%s\n", Json{{"version", std::string(RCRT_VERSION)},
-                        {"pluginInterface", std::to_string(RCRT_ABI_MAJOR) + "." + std::to_string(RCRT_ABI_MINOR)},
-                        {"ociSpec", "1.2.0"}}
-                       .dump()
-                       .c_str());
+    printf("%s\n",
+           Json{{"version", std::string(RCRT_VERSION)},
+                {"pluginInterface", std::to_string(RCRT_ABI_MAJOR) + "." + std::to_string(RCRT_ABI_MINOR)},
+                {"ociSpec", "1.2.0"}}
+               .dump()
+               .c_str());
   else
-    printf("rcrt version %s\nplugin interface %u.%u\nOCI runtime-spec 1.2.0\n", RCRT_VERSION, RCRT_ABI_MAJOR, RCRT_ABI_MINOR);
+    printf("rcrt version %s\nplugin interface %u.%u\nOCI runtime-spec 1.2.0\n", RCRT_VERSION, RCRT_ABI_MAJOR,
+           RCRT_ABI_MINOR);
   return 0;
 }
 

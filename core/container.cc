@@ -24,10 +24,14 @@ bool is_hex(const std::string& text) {
 
 const char* status_name(Status status) {
   switch (status) {
-    case Status::creating: return "created";
-    case Status::running: return "running";
-    case Status::exited: return "exited";
-    case Status::dead: return "dead";
+    case Status::creating:
+      return "created";
+    case Status::running:
+      return "running";
+    case Status::exited:
+      return "exited";
+    case Status::dead:
+      return "dead";
   }
   return "unknown";
 }
@@ -40,7 +44,8 @@ UniqueFd Container::open_monitor() const {
   return rcrt::open_process(state.value("monitorPid", -1), state.value("monitorStartTime", uint64_t{0}));
 }
 
-Result<ContainerLock> ContainerLock::acquire(const Paths& paths, const std::string& id, Mode mode, bool wait) {
+Result<ContainerLock> ContainerLock::acquire(const Paths& paths, const std::string& id, Mode mode,
+                                             bool wait) {
   std::string path = paths.container(id) + "/lock";
   ContainerLock lock;
   lock.fd_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -64,7 +69,8 @@ Result<std::string> ContainerStore::find(const std::string& reference) const {
   std::string found;
   for (const auto& id : ids()) {
     if (!id.starts_with(reference)) continue;
-    if (!found.empty()) return error("more than one container begins with", reference, "give more digits", EINVAL);
+    if (!found.empty())
+      return error("more than one container begins with", reference, "give more digits", EINVAL);
     found = id;
   }
   if (found.empty()) return none();
@@ -77,8 +83,10 @@ Result<Container> ContainerStore::load(const std::string& id) const {
   struct stat st;
   if (stat(paths_.container(id).c_str(), &st) != 0) return error("no such container", id, {}, ENOENT);
   auto config = read_json(paths_.container(id) + "/config.json");
-  if (config) container.config = std::move(*config);
-  else container.config = Json::object();
+  if (config)
+    container.config = std::move(*config);
+  else
+    container.config = Json::object();
   auto state = read_json(paths_.container_state(id) + "/state.json");
   container.state = state && state->value("bootId", "") == boot_id() ? std::move(*state) : Json::object();
   if (auto record = read_exit_record(paths_.container(id) + "/exit.json")) container.exit = *record;
@@ -108,7 +116,8 @@ std::string ContainerStore::name_owner(const std::string& name) const {
 Result<void> ContainerStore::take_name(const std::string& name, const std::string& id) const {
   if (symlink(id.c_str(), (paths_.names() + "/" + name).c_str()) == 0) return {};
   if (errno == EEXIST)
-    return error("container name is in use", name, "choose another or remove it with `rcrt rm " + name + "`", EEXIST);
+    return error("container name is in use", name, "choose another or remove it with `rcrt rm " + name + "`",
+                 EEXIST);
   return errno_error("cannot take container name", name);
 }
 
@@ -118,11 +127,12 @@ void ContainerStore::give_up_name(const std::string& name, const std::string& id
 
 Result<void> check_name(const std::string& name) {
   static const char kLetters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  bool good = !name.empty() && name.size() <= 128 && std::string(kLetters).find(name[0]) != std::string::npos &&
+  bool good = !name.empty() && name.size() <= 128 &&
+              std::string(kLetters).find(name[0]) != std::string::npos &&
               name.find_first_not_of(std::string(kLetters) + "_.-") == std::string::npos;
   if (!good)
-    return error("invalid container name", name, "1 to 128 of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
-                 EINVAL);
+    return error("invalid container name", name,
+                 "1 to 128 of a-z A-Z 0-9 _ . -, beginning with a letter or digit", EINVAL);
   return {};
 }
 
@@ -140,14 +150,17 @@ Result<std::string> new_id() {
 }
 
 std::string generated_name(const std::string& id) {
-  static constexpr std::array first = {"amber", "brisk", "calm",  "deft",  "early", "fair",  "glad",  "hardy",
-                                       "ideal", "jolly", "keen",  "light", "merry", "noble", "olive", "plain",
-                                       "quick", "ready", "sharp", "tidy",  "upper", "vivid", "warm",  "young"};
-  static constexpr std::array second = {"anchor", "barge", "cabin", "dock",   "engine", "ferry",  "gauge", "harbor",
-                                        "island", "jetty", "keel",  "locker", "mast",   "needle", "oar",   "pier",
-                                        "quay",   "rail",  "sail",  "tender", "unit",   "valve",  "wagon", "yard"};
+  static constexpr std::array first = {"amber", "brisk", "calm",  "deft",  "early", "fair",
+                                       "glad",  "hardy", "ideal", "jolly", "keen",  "light",
+                                       "merry", "noble", "olive", "plain", "quick", "ready",
+                                       "sharp", "tidy",  "upper", "vivid", "warm",  "young"};
+  static constexpr std::array second = {"anchor", "barge",  "cabin",  "dock",  "engine", "ferry",
+                                        "gauge",  "harbor", "island", "jetty", "keel",   "locker",
+                                        "mast",   "needle", "oar",    "pier",  "quay",   "rail",
+                                        "sail",   "tender", "unit",   "valve", "wagon",  "yard"};
   auto number = [&](size_t at) { return std::stoul(id.substr(at, 4), nullptr, 16); };
-  return std::string(first[number(0) % first.size()]) + "_" + second[number(4) % second.size()] + "_" + id.substr(8, 4);
+  return std::string(first[number(0) % first.size()]) + "_" + second[number(4) % second.size()] + "_" +
+         id.substr(8, 4);
 }
 
 }  // namespace rcrt

@@ -52,7 +52,8 @@ class ContainerLock {
   enum class Mode { shared, exclusive };
   // Waits; with wait false an Error with code EWOULDBLOCK when somebody else has it.
   // ENOENT when the container has been removed.
-  static Result<ContainerLock> acquire(const Paths& paths, const std::string& id, Mode mode, bool wait = true);
+  static Result<ContainerLock> acquire(const Paths& paths, const std::string& id, Mode mode,
+                                       bool wait = true);
   void release() { fd_.reset(); }
 
  private:

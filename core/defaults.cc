@@ -10,18 +10,47 @@ namespace rcrt {
 namespace {
 
 // In the order of linux/capability.h.
-constexpr std::array kCapabilities = {
-    "CAP_CHOWN",           "CAP_DAC_OVERRIDE",   "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
-    "CAP_FSETID",          "CAP_KILL",           "CAP_SETGID",          "CAP_SETUID",
-    "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",       "CAP_NET_RAW",        "CAP_IPC_LOCK",        "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",      "CAP_SYS_CHROOT",      "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",      "CAP_SYS_BOOT",        "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",    "CAP_SYS_TIME",       "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",
-    "CAP_LEASE",           "CAP_AUDIT_WRITE",    "CAP_AUDIT_CONTROL",   "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",      "CAP_SYSLOG",          "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",   "CAP_AUDIT_READ",     "CAP_PERFMON",         "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE"};
+constexpr std::array kCapabilities = {"CAP_CHOWN",
+                                      "CAP_DAC_OVERRIDE",
+                                      "CAP_DAC_READ_SEARCH",
+                                      "CAP_FOWNER",
+                                      "CAP_FSETID",
+                                      "CAP_KILL",
+                                      "CAP_SETGID",
+                                      "CAP_SETUID",
+                                      "CAP_SETPCAP",
+                                      "CAP_LINUX_IMMUTABLE",
+                                      "CAP_NET_BIND_SERVICE",
+                                      "CAP_NET_BROADCAST",
+                                      "CAP_NET_ADMIN",
+                                      "CAP_NET_RAW",
+                                      "CAP_IPC_LOCK",
+                                      "CAP_IPC_OWNER",
+                                      "CAP_SYS_MODULE",
+                                      "CAP_SYS_RAWIO",
+                                      "CAP_SYS_CHROOT",
+                                      "CAP_SYS_PTRACE",
+                                      "CAP_SYS_PACCT",
+                                      "CAP_SYS_ADMIN",
+                                      "CAP_SYS_BOOT",
+                                      "CAP_SYS_NICE",
+                                      "CAP_SYS_RESOURCE",
+                                      "CAP_SYS_TIME",
+                                      "CAP_SYS_TTY_CONFIG",
+                                      "CAP_MKNOD",
+                                      "CAP_LEASE",
+                                      "CAP_AUDIT_WRITE",
+                                      "CAP_AUDIT_CONTROL",
+                                      "CAP_SETFCAP",
+                                      "CAP_MAC_OVERRIDE",
+                                      "CAP_MAC_ADMIN",
+                                      "CAP_SYSLOG",
+                                      "CAP_WAKE_ALARM",
+                                      "CAP_BLOCK_SUSPEND",
+                                      "CAP_AUDIT_READ",
+                                      "CAP_PERFMON",
+                                      "CAP_BPF",
+                                      "CAP_CHECKPOINT_RESTORE"};
 
 Result<std::string> capability_name(const std::string& word) {
   std::string name = word;
@@ -58,9 +87,9 @@ Json default_mounts(bool privileged, const std::string& shm_size) {
 }
 
 Json default_masked_paths() {
-  return {"/proc/asound",       "/proc/acpi",        "/proc/interrupts", "/proc/kcore",
-          "/proc/keys",         "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-          "/proc/sched_debug",  "/proc/scsi",        "/sys/firmware",    "/sys/devices/virtual/powercap"};
+  return {"/proc/asound",      "/proc/acpi",          "/proc/interrupts", "/proc/kcore",
+          "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+          "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap"};
 }
 
 Json default_readonly_paths() {
@@ -76,25 +105,24 @@ Json default_device_rules() {
     return json;
   };
   return Json::array({
-      rule(false, nullptr, -1, -1, "rwm"),
-      rule(true, "c", -1, -1, "m"),    // any node may be made,
-      rule(true, "b", -1, -1, "m"),
-      rule(true, "c", 1, 3, "rwm"),    // null
-      rule(true, "c", 1, 5, "rwm"),    // zero
-      rule(true, "c", 1, 7, "rwm"),    // full
-      rule(true, "c", 1, 8, "rwm"),    // random
-      rule(true, "c", 1, 9, "rwm"),    // urandom
-      rule(true, "c", 5, 0, "rwm"),    // tty
-      rule(true, "c", 5, 1, "rwm"),    // console
-      rule(true, "c", 5, 2, "rwm"),    // ptmx
-      rule(true, "c", 136, -1, "rwm"), // pts
+      rule(false, nullptr, -1, -1, "rwm"), rule(true, "c", -1, -1, "m"),  // any node may be made,
+      rule(true, "b", -1, -1, "m"), rule(true, "c", 1, 3, "rwm"),         // null
+      rule(true, "c", 1, 5, "rwm"),                                       // zero
+      rule(true, "c", 1, 7, "rwm"),                                       // full
+      rule(true, "c", 1, 8, "rwm"),                                       // random
+      rule(true, "c", 1, 9, "rwm"),                                       // urandom
+      rule(true, "c", 5, 0, "rwm"),                                       // tty
+      rule(true, "c", 5, 1, "rwm"),                                       // console
+      rule(true, "c", 5, 2, "rwm"),                                       // ptmx
+      rule(true, "c", 136, -1, "rwm"),                                    // pts
   });
 }
 
 std::vector<std::string> default_capabilities() {
-  return {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",  "CAP_MKNOD",
-          "CAP_NET_RAW", "CAP_SETGID",      "CAP_SETUID",  "CAP_SETFCAP", "CAP_SETPCAP",
-          "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"};
+  return {"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
+          "CAP_MKNOD",   "CAP_NET_RAW",      "CAP_SETGID",           "CAP_SETUID",
+          "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+          "CAP_KILL",    "CAP_AUDIT_WRITE"};
 }
 
 std::vector<std::string> all_capabilities() {

@@ -78,7 +78,8 @@ Result<DeviceEntry> describe_device(const std::string& text) {
 
 Result<Json> parse_device_rule(const std::string& text) {
   auto wrong = [&] {
-    return error("invalid device rule", text, "write it as \"c 1:3 rwm\": type a, b or c, MAJOR:MINOR or *", EINVAL);
+    return error("invalid device rule", text, "write it as \"c 1:3 rwm\": type a, b or c, MAJOR:MINOR or *",
+                 EINVAL);
   };
   auto words = split_words(text, ' ');
   if (words.size() != 3 || words[0].size() != 1 || std::string("abc").find(words[0]) == std::string::npos ||

@@ -23,9 +23,9 @@ namespace rcrt {
 
 // A network as a container's --net names it.
 struct NetworkChoice {
-  std::string name;     // "bridge"
-  std::string plugin;   // "bridge"
-  Json config;          // "network" member of plugin requests
+  std::string name;    // "bridge"
+  std::string plugin;  // "bridge"
+  Json config;         // "network" member of plugin requests
 };
 
 // A container that has been started by this process.
@@ -34,7 +34,7 @@ struct Running {
   Launcher launcher;
   UniqueFd pidfd;
   std::string log_path;     // with a terminal and a client, the client writes the log; may be empty
-  bool idle_later = false; // the monitor has shared network objects to look after at the end
+  bool idle_later = false;  // the monitor has shared network objects to look after at the end
 };
 
 class Engine {
@@ -83,7 +83,8 @@ class Engine {
   Result<void> disconnect(const std::string& network, const std::string& id);
   // Calls a function of a network plugin that concerns no single container: "teardown",
   // "reconcile", "backups", "restore", "status", "doctor", "idle".
-  Result<Json> network_call(const std::string& plugin, const std::string& function, Json request = Json::object());
+  Result<Json> network_call(const std::string& plugin, const std::string& function,
+                            Json request = Json::object());
 
   // --- engine_images.cc
   // The image, the embedded one imported at first use.
@@ -95,7 +96,8 @@ class Engine {
  private:
   friend class Creation;
 
-  Json network_request(const Json& config, const NetworkChoice& network, int index, const std::string& interface) const;
+  Json network_request(const Json& config, const NetworkChoice& network, int index,
+                       const std::string& interface) const;
   Result<Json> attach_network(const NetworkChoice& network, const Json& request, int netns);
   Result<void> undo_step(const JournalEntry& entry, bool remove);
   std::vector<std::string> names_of(const std::string& id) const;

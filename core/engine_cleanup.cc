@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Undo: the journal backwards, idempotent, going on past failures.
 #include <fcntl.h>
-#include <unistd.h>
-
 #include <rcrt/isolation.h>
 #include <rcrt/network.h>
 #include <rcrt/storage.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ranges>
@@ -62,8 +61,7 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
   if (!lock && lock.error().code == ENOENT) return {};  // somebody else has done it
   if (!lock) return std::unexpected(lock.error());
   RCRT_ASSIGN(Container container, containers_.load(id));
-  if (container.open_process() && !kill)
-    return error("container is running", id, "stop it first", EBUSY);
+  if (container.open_process() && !kill) return error("container is running", id, "stop it first", EBUSY);
 
   std::string state = paths_.container_state(id);
   RCRT_ASSIGN(auto entries, Journal::read(state));

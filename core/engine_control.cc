@@ -49,8 +49,7 @@ Result<void> Engine::stop(const std::string& id, int timeout_seconds) {
 Result<void> Engine::remove(const std::string& id, bool force) {
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (UniqueFd process = container.open_process()) {
-    if (!force)
-      return error("container is running", container.name(), "stop it first, or use rm -f", EBUSY);
+    if (!force) return error("container is running", container.name(), "stop it first, or use rm -f", EBUSY);
     if (auto sent = send_signal(process.get(), SIGKILL); !sent && sent.error().code != ESRCH) return sent;
     if (!wait_for_end(process.get(), 10'000))
       return error("container does not end after SIGKILL", container.name(),

@@ -42,8 +42,9 @@ Result<std::string> Engine::import(const std::string& source, const std::string&
   RCRT_TRY(make_folders(paths_.root));
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("image", kImagePlugin));
   const auto* table = plugin->get<rcrt_image_v1>(RCRT_IMAGE_V1);
-  RCRT_ASSIGN(PluginReply reply, plugin->call(table->import, "import",
-                                              {{"root", paths_.root}, {"source", from}, {"name", full}, {"config", config}}));
+  RCRT_ASSIGN(PluginReply reply,
+              plugin->call(table->import, "import",
+                           {{"root", paths_.root}, {"source", from}, {"name", full}, {"config", config}}));
   return reply.result.value("id", "");
 }
 
@@ -52,7 +53,8 @@ Result<void> Engine::unpack(const std::string& name, const std::string& director
   RCRT_ASSIGN(std::string to, absolute(directory));
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("image", kImagePlugin));
   const auto* table = plugin->get<rcrt_image_v1>(RCRT_IMAGE_V1);
-  RCRT_TRY(plugin->call(table->unpack, "unpack", {{"root", paths_.root}, {"name", image.name}, {"directory", to}}));
+  RCRT_TRY(plugin->call(table->unpack, "unpack",
+                        {{"root", paths_.root}, {"name", image.name}, {"directory", to}}));
   return {};
 }
 
@@ -63,7 +65,8 @@ Result<void> Engine::remove_image(const std::string& reference, bool force) {
     auto container = containers_.load(id);
     if (!container || container->config.value("imageId", "") != image.id) continue;
     if (!force)
-      return error("image is used by container " + container->name(), reference, "remove the container first", EBUSY);
+      return error("image is used by container " + container->name(), reference, "remove the container first",
+                   EBUSY);
     // Its layers stay as long as the container needs them.
     kept.insert(image.diff_ids.begin(), image.diff_ids.end());
   }

@@ -24,7 +24,8 @@ std::vector<std::string> host_resolv_lines() {
   if (!text) return lines;
   for (const auto& line : split_words(*text, '\n')) {
     bool server = line.starts_with("nameserver");
-    if (server && (line.find(" 127.") != std::string::npos || line.find(" ::1") != std::string::npos)) continue;
+    if (server && (line.find(" 127.") != std::string::npos || line.find(" ::1") != std::string::npos))
+      continue;
     if (server || line.starts_with("search") || line.starts_with("options")) lines.push_back(line);
   }
   return lines;
@@ -48,12 +49,15 @@ std::string hosts_text(const Json& config, const Json& networks) {
       "::1\tlocalhost ip6-localhost ip6-loopback\n"
       "fe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
   std::string names = config.value("hostname", "");
-  if (std::string domain = config.value("domainname", ""); !domain.empty()) names = names + "." + domain + " " + names;
-  if (std::string name = config.value("name", ""); !name.empty() && name != config.value("hostname", "")) names += " " + name;
+  if (std::string domain = config.value("domainname", ""); !domain.empty())
+    names = names + "." + domain + " " + names;
+  if (std::string name = config.value("name", ""); !name.empty() && name != config.value("hostname", ""))
+    names += " " + name;
   for (const auto& network : networks)
     if (auto it = network["result"].find("addresses"); it != network["result"].end())
       for (const auto& address : *it)
-        if (std::string bare = bare_address(address.value("address", "")); bare != "::1" && !bare.starts_with("127."))
+        if (std::string bare = bare_address(address.value("address", ""));
+            bare != "::1" && !bare.starts_with("127."))
           text += bare + "\t" + names + "\n";
   for (const auto& entry : config.value("addHost", std::vector<std::string>())) {
     auto colon = entry.find(':');
@@ -81,7 +85,8 @@ std::string resolv_text(const Json& config, const Json& networks) {
     add("search", search);
     add("options", options);
   }
-  bool host_network = config.value("networks", std::vector<std::string>()) == std::vector<std::string>{"host"};
+  bool host_network =
+      config.value("networks", std::vector<std::string>()) == std::vector<std::string>{"host"};
   std::string text;
   if (connected || host_network) {
     for (const auto& line : host_resolv_lines()) {
@@ -153,7 +158,8 @@ Result<Json> Engine::attach_network(const NetworkChoice& network, const Json& re
 Result<void> Engine::connect(const std::string& network_name, const std::string& id) {
   RCRT_ASSIGN(auto lock, ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive));
   RCRT_ASSIGN(Container container, containers_.load(id));
-  if (!container.open_process()) return error("container is not running", container.name(), "start it first", ESRCH);
+  if (!container.open_process())
+    return error("container is not running", container.name(), "start it first", ESRCH);
   RCRT_ASSIGN(NetworkChoice network, find_network(network_name));
   int index = 0;
   std::set<std::string> used;
@@ -168,7 +174,8 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
   while (used.contains("eth" + std::to_string(number))) ++number;
   std::string path = "/proc/" + std::to_string(container.pid()) + "/ns/net";
   UniqueFd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!netns || !container.open_process()) return errno_error("cannot open network namespace of", container.name());
+  if (!netns || !container.open_process())
+    return errno_error("cannot open network namespace of", container.name());
 
   Json request = network_request(container.config, network, index, "eth" + std::to_string(number));
   request["ports"] = Json::array();
@@ -181,8 +188,11 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
     left_networks_.insert(network.plugin);
     return std::unexpected(result.error());
   }
-  container.state["networks"].push_back(
-      {{"name", network.name}, {"plugin", network.plugin}, {"index", index}, {"request", request}, {"result", *result}});
+  container.state["networks"].push_back({{"name", network.name},
+                                         {"plugin", network.plugin},
+                                         {"index", index},
+                                         {"request", request},
+                                         {"result", *result}});
   RCRT_TRY(write_file(state + "/state.json", container.state.dump()));
   RCRT_TRY(overwrite_file(state + "/hosts", hosts_text(container.config, container.state["networks"])));
   return overwrite_file(state + "/resolv.conf", resolv_text(container.config, container.state["networks"]));
@@ -193,8 +203,10 @@ Result<void> Engine::disconnect(const std::string& network_name, const std::stri
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (!container.open_process()) return error("container is not running", container.name(), {}, ESRCH);
   Json& networks = container.state["networks"];
-  auto it = std::ranges::find_if(networks, [&](const Json& n) { return n.value("name", "") == network_name; });
-  if (it == networks.end()) return error("container is not connected to", network_name, "see `rcrt inspect`", ENOENT);
+  auto it =
+      std::ranges::find_if(networks, [&](const Json& n) { return n.value("name", "") == network_name; });
+  if (it == networks.end())
+    return error("container is not connected to", network_name, "see `rcrt inspect`", ENOENT);
   std::string plugin_name = it->value("plugin", "");
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("net", plugin_name));
   const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
@@ -235,7 +247,8 @@ Result<Json> Engine::network_call(const std::string& plugin_name, const std::str
 Result<std::string> Engine::resolve_namespace_mode(const std::string& mode, const char* ns) const {
   RCRT_ASSIGN(std::string id, containers_.find(mode.substr(strlen("container:"))));
   RCRT_ASSIGN(Container container, containers_.load(id));
-  if (!container.open_process()) return error("container is not running", container.name(), "start it first", ESRCH);
+  if (!container.open_process())
+    return error("container is not running", container.name(), "start it first", ESRCH);
   return "path:/proc/" + std::to_string(container.pid()) + "/ns/" + ns;
 }
 

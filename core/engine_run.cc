@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The way of a container from options to a running process: resolve, prepare, commit.
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <rcrt/isolation.h>
 #include <rcrt/network.h>
 #include <rcrt/storage.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -30,7 +29,8 @@ struct Resolved {
   std::string network_path;
 };
 
-Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths, const std::string& id) {
+Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths,
+                       const std::string& id) {
   return {{"container", id},
           {"cgroup_path", spec["linux"]["cgroupsPath"]},
           {"resources", spec["linux"]["resources"]},
@@ -69,9 +69,11 @@ Json ports_json(const std::vector<PublishedPort>& ports) {
 }
 
 // config.json: what the container is, for inspect, for undo, for later starts.
-Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths, const std::string& id,
-                      const std::string& name, const Json& spec, const std::string& layers_dir) {
-  std::string signal = options.stop_signal.empty() ? resolved.image_config.value("StopSignal", "") : options.stop_signal;
+Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths,
+                      const std::string& id, const std::string& name, const Json& spec,
+                      const std::string& layers_dir) {
+  std::string signal =
+      options.stop_signal.empty() ? resolved.image_config.value("StopSignal", "") : options.stop_signal;
   Json labels = resolved.image_config.value("Labels", Json::object());
   if (!labels.is_object()) labels = Json::object();
   for (const auto& label : options.labels) {
@@ -117,11 +119,13 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
 Result<void> make_bind_sources(const RunOptions& options) {
   for (const auto& mount : options.mounts) {
     if (mount.type != "bind" || access(mount.source.c_str(), F_OK) == 0) continue;
-    if (!mount.create_source) return error("mount source does not exist", mount.source, "create it first", ENOENT);
+    if (!mount.create_source)
+      return error("mount source does not exist", mount.source, "create it first", ENOENT);
     for (size_t slash = 1; slash != std::string::npos;) {
       slash = mount.source.find('/', slash + 1);
       std::string part = mount.source.substr(0, slash);
-      if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) return errno_error("cannot make mount source", part);
+      if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
+        return errno_error("cannot make mount source", part);
     }
   }
   return {};
@@ -138,8 +142,9 @@ class Creation {
     launcher_.reset();  // the monitor kills the half-made container
     lock_.reset();
     if (auto result = engine_.clean_up(id_, true, true); !result)
-      engine_.log_(RCRT_LOG_WARNING, "rcrt", "roll-back is not complete, `rcrt system recover` retries it: " +
-                                                 result.error().message());
+      engine_.log_(
+          RCRT_LOG_WARNING, "rcrt",
+          "roll-back is not complete, `rcrt system recover` retries it: " + result.error().message());
   }
 
   Result<Resolved> resolve();
@@ -147,10 +152,10 @@ class Creation {
   Result<Running> run();
 
  private:
-  Result<void> record();           // folders, lock, journal, name
+  Result<void> record();  // folders, lock, journal, name
   Result<void> prepare_storage();
-  Result<void> configure();        // the OCI configuration and the files of /etc
-  Result<void> write_config();     // config.json
+  Result<void> configure();     // the OCI configuration and the files of /etc
+  Result<void> write_config();  // config.json
   Result<void> prepare_isolation();
   Result<void> launch();
   Result<void> attach_networks();
@@ -187,12 +192,15 @@ Result<Resolved> Creation::resolve() {
     free(real);
     struct stat st;
     if (stat(resolved.source.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
-      return error("root is not a directory", options_.image, "with --storage=dir the image is a directory", ENOTDIR);
+      return error("root is not a directory", options_.image, "with --storage=dir the image is a directory",
+                   ENOTDIR);
     if (resolved.source == "/")
-      return error("refusing to run in the host's own root", options_.image, "name a directory below it", EINVAL);
+      return error("refusing to run in the host's own root", options_.image, "name a directory below it",
+                   EINVAL);
   } else {
     RCRT_ASSIGN(Image image, engine_.find_image(options_.image));
-    if (auto it = image.config.find("config"); it != image.config.end() && it->is_object()) resolved.image_config = *it;
+    if (auto it = image.config.find("config"); it != image.config.end() && it->is_object())
+      resolved.image_config = *it;
     resolved.image_name = image.name;
     resolved.image_id = image.id;
     resolved.layers = std::move(image.layers);
@@ -213,10 +221,11 @@ Result<Resolved> Creation::resolve() {
       resolved.networks.push_back(std::move(network));
   }
   if (options_.networks.size() > 1 && (resolved.host_network || !resolved.network_path.empty()))
-    return error("conflicting networks", "", "host and container:NAME cannot be combined with others", EINVAL);
-  if (!options_.ports.empty() && (resolved.networks.empty() || resolved.networks[0].plugin == "none"))
-    return error("cannot publish ports", options_.networks[0], "publishing needs a network such as --net=bridge",
+    return error("conflicting networks", "", "host and container:NAME cannot be combined with others",
                  EINVAL);
+  if (!options_.ports.empty() && (resolved.networks.empty() || resolved.networks[0].plugin == "none"))
+    return error("cannot publish ports", options_.networks[0],
+                 "publishing needs a network such as --net=bridge", EINVAL);
   return resolved;
 }
 
@@ -239,12 +248,14 @@ Result<Json> Creation::explain() {
   input.hostname_file = paths().container_state(id) + "/hostname";
   input.resolv_file = paths().container_state(id) + "/resolv.conf";
   RCRT_ASSIGN(Json spec, build_spec(options_, input));
-  Json config = container_config(options_, resolved_, paths(), id, options_.name, spec, engine_.images_.layers_dir());
+  Json config =
+      container_config(options_, resolved_, paths(), id, options_.name, spec, engine_.images_.layers_dir());
   Json plugins = Json::array();
   RCRT_ASSIGN(const Plugin* storage, engine_.plugins_.load("storage", options_.storage));
-  plugins.push_back({{"plugin", "storage-" + options_.storage},
-                     {"file", storage->path()},
-                     {"request", storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id)}});
+  plugins.push_back(
+      {{"plugin", "storage-" + options_.storage},
+       {"file", storage->path()},
+       {"request", storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id)}});
   for (const auto& name : options_.isolation) {
     RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));
     plugins.push_back({{"plugin", "isolation-" + name},
@@ -278,7 +289,8 @@ Result<void> Creation::record() {
     RCRT_TRY(check_name(options_.name));
     // A dead owner of the name is rolled back first.
     if (std::string owner = engine_.containers_.name_owner(options_.name); !owner.empty()) {
-      if (auto container = engine_.containers_.load(owner); container && container->exit && container->auto_remove())
+      if (auto container = engine_.containers_.load(owner);
+          container && container->exit && container->auto_remove())
         engine_.wait_for_clean_up(*container, 10'000);
       RCRT_TRY(engine_.recover_one(owner));
     }
@@ -290,7 +302,8 @@ Result<void> Creation::record() {
   RCRT_TRY(make_folders(paths().state + "/containers"));
   RCRT_TRY(make_folders(paths().state + "/networks"));
   fault_point("before folders");
-  if (mkdir(paths().container(id).c_str(), 0700) != 0) return errno_error("cannot make folder", paths().container(id));
+  if (mkdir(paths().container(id).c_str(), 0700) != 0)
+    return errno_error("cannot make folder", paths().container(id));
   id_ = id;  // from here on the destructor rolls back
   fault_point("data folder");
   RCRT_ASSIGN(ContainerLock lock, ContainerLock::acquire(paths(), id_, ContainerLock::Mode::exclusive));
@@ -465,14 +478,16 @@ Result<Running> Creation::run() {
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
   done_ = true;
   lock_.reset();
-  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", ""), idle_later_};
+  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", ""),
+                 idle_later_};
 }
 
 Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }
 
 Result<Running> Engine::start(const RunOptions& options) {
   RunOptions resolved = options;
-  for (auto [mode, ns] : {std::pair{&resolved.pid_mode, "pid"}, {&resolved.ipc_mode, "ipc"}, {&resolved.uts_mode, "uts"}}) {
+  for (auto [mode, ns] :
+       {std::pair{&resolved.pid_mode, "pid"}, {&resolved.ipc_mode, "ipc"}, {&resolved.uts_mode, "uts"}}) {
     if (!mode->starts_with("container:")) continue;
     RCRT_ASSIGN(*mode, resolve_namespace_mode(*mode, ns));
   }

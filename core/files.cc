@@ -58,7 +58,8 @@ Result<void> write_file(const std::string& path, const std::string& content, Dur
   UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) return errno_error("cannot create", temporary);
   auto written = write_all(fd.get(), content, temporary);
-  if (written && durable == Durable::yes && fsync(fd.get()) != 0) written = errno_error("cannot sync", temporary);
+  if (written && durable == Durable::yes && fsync(fd.get()) != 0)
+    written = errno_error("cannot sync", temporary);
   if (written && rename(temporary.c_str(), path.c_str()) != 0) written = errno_error("cannot replace", path);
   if (!written) {
     unlink(temporary.c_str());

@@ -29,10 +29,10 @@ namespace rcrt {
 
 struct LaunchRequest {
   std::string id;
-  Json spec;         // OCI runtime-spec config; says all of what the container is
-  UniqueFd root;     // detached mount of the root
-  UniqueFd cgroup;   // cgroup v2 directory; may be invalid
-  UniqueFd seccomp;  // file holding a struct sock_filter array; may be invalid
+  Json spec;                               // OCI runtime-spec config; says all of what the container is
+  UniqueFd root;                           // detached mount of the root
+  UniqueFd cgroup;                         // cgroup v2 directory; may be invalid
+  UniqueFd seccomp;                        // file holding a struct sock_filter array; may be invalid
   std::vector<std::string> seccomp_flags;  // "SECCOMP_FILTER_FLAG_LOG", ...
 
   // The three standard streams, borrowed; -1 is /dev/null. Ignored when the spec
@@ -50,26 +50,26 @@ struct LaunchRequest {
   // Executed by the monitor in its own place when the container is gone, unless the
   // client said cleaned_up() or the list is empty. argv[0] is an absolute path.
   std::vector<std::string> cleanup_command;
-  bool init = false;      // run a minimal init as process 1 that reaps and forwards signals
+  bool init = false;  // run a minimal init as process 1 that reaps and forwards signals
 };
 
 // The container's first process. Known by pidfd, or by pid and start time.
 struct ContainerProcess {
-  pid_t pid = -1;               // in our pid namespace
-  uint64_t start_time = 0;      // field 22 of /proc/<pid>/stat
+  pid_t pid = -1;           // in our pid namespace
+  uint64_t start_time = 0;  // field 22 of /proc/<pid>/stat
   pid_t monitor_pid = -1;
   uint64_t monitor_start_time = 0;
   UniqueFd pidfd;
-  UniqueFd netns;               // its network namespace (invalid if the spec makes none)
+  UniqueFd netns;  // its network namespace (invalid if the spec makes none)
 };
 
 // How a container ended. The file at exit_path holds it as one JSON object with
 // these members, written to a temporary name and renamed.
 struct ExitRecord {
-  int exit_code = 0;         // "exitCode": as a shell reports it: status, or 128 + signal
-  int signal = 0;            // "signal": 0 when it exited by itself
-  bool oom_killed = false;   // "oomKilled": memory.events of the cgroup says so
-  int64_t finished_at = 0;   // "finishedAt": nanoseconds since the epoch
+  int exit_code = 0;        // "exitCode": as a shell reports it: status, or 128 + signal
+  int signal = 0;           // "signal": 0 when it exited by itself
+  bool oom_killed = false;  // "oomKilled": memory.events of the cgroup says so
+  int64_t finished_at = 0;  // "finishedAt": nanoseconds since the epoch
 };
 
 // Reads the exit record; an Error with code ENOENT when the container has not ended.

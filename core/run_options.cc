@@ -44,9 +44,9 @@ Result<std::pair<unsigned, unsigned>> port_range(const std::string& text, const 
 }
 
 Result<void> add_option(BindMount& mount, const std::string& word, const std::string& whole) {
-  static constexpr std::array known = {"rbind",  "bind",    "private", "rprivate", "shared", "rshared",
-                                       "slave",  "rslave",  "nosuid",  "suid",     "nodev",  "dev",
-                                       "noexec", "exec",    "noatime", "relatime"};
+  static constexpr std::array known = {"rbind",  "bind",   "private", "rprivate", "shared", "rshared",
+                                       "slave",  "rslave", "nosuid",  "suid",     "nodev",  "dev",
+                                       "noexec", "exec",   "noatime", "relatime"};
   if (word == "ro" || word == "readonly") {
     mount.read_only = true;
   } else if (word == "rw" || word == "z" || word == "Z" || word.empty()) {
@@ -54,9 +54,10 @@ Result<void> add_option(BindMount& mount, const std::string& word, const std::st
   } else if (std::ranges::find(known, word) != known.end()) {
     mount.options.push_back(word);
   } else {
-    return error("unknown mount option \"" + word + "\" in", whole,
-                 "known: ro rw rbind bind private slave shared (with r-), nosuid nodev noexec noatime relatime",
-                 EINVAL);
+    return error(
+        "unknown mount option \"" + word + "\" in", whole,
+        "known: ro rw rbind bind private slave shared (with r-), nosuid nodev noexec noatime relatime",
+        EINVAL);
   }
   return {};
 }
@@ -114,7 +115,8 @@ Result<std::vector<PublishedPort>> parse_publish(const std::string& text) {
   std::array<unsigned char, 16> address;
   if (!port.host_ip.empty() && inet_pton(AF_INET, port.host_ip.c_str(), address.data()) != 1 &&
       inet_pton(AF_INET6, port.host_ip.c_str(), address.data()) != 1)
-    return error("invalid address \"" + port.host_ip + "\" in", text, "give an IPv4 address or [IPv6]", EINVAL);
+    return error("invalid address \"" + port.host_ip + "\" in", text, "give an IPv4 address or [IPv6]",
+                 EINVAL);
   RCRT_ASSIGN(auto inside, port_range(parts.back(), text));
   if (inside.first == 0) return usage("port", text, "[IP:][HOSTPORT:]PORT, PORT from 1 to 65535");
   std::pair<unsigned, unsigned> outside{0, 0};
@@ -173,9 +175,10 @@ Result<BindMount> parse_mount(const std::string& text) {
     } else if (key == "tmpfs-mode") {
       mount.options.push_back("mode=" + value);
     } else {
-      return error("unknown key \"" + key + "\" in mount", text,
-                   "known: type source target readonly bind-propagation bind-nonrecursive tmpfs-size tmpfs-mode",
-                   EINVAL);
+      return error(
+          "unknown key \"" + key + "\" in mount", text,
+          "known: type source target readonly bind-propagation bind-nonrecursive tmpfs-size tmpfs-mode",
+          EINVAL);
     }
   }
   if (mount.type != "bind" && mount.type != "tmpfs")
@@ -204,9 +207,9 @@ Result<BindMount> parse_tmpfs(const std::string& text) {
 }
 
 Result<Json> parse_ulimit(const std::string& text) {
-  static constexpr std::array names = {"as",      "core",  "cpu",        "data",    "fsize",  "locks",
-                                       "memlock", "msgqueue", "nice",    "nofile",  "nproc",  "rss",
-                                       "rtprio",  "rttime", "sigpending", "stack"};
+  static constexpr std::array names = {"as",      "core",     "cpu",        "data",   "fsize", "locks",
+                                       "memlock", "msgqueue", "nice",       "nofile", "nproc", "rss",
+                                       "rtprio",  "rttime",   "sigpending", "stack"};
   auto equals = text.find('=');
   std::string name = text.substr(0, equals);
   if (equals == std::string::npos || std::ranges::find(names, name) == names.end())
@@ -245,7 +248,8 @@ Result<int> parse_signal(const std::string& text) {
       const char* abbreviation = sigabbrev_np(number);
       if (abbreviation != nullptr && name == abbreviation) return number;
     }
-    for (auto [prefix, base, sign] : {std::tuple{"RTMIN+", SIGRTMIN, 1}, std::tuple{"RTMAX-", SIGRTMAX, -1}}) {
+    for (auto [prefix, base, sign] :
+         {std::tuple{"RTMIN+", SIGRTMIN, 1}, std::tuple{"RTMAX-", SIGRTMAX, -1}}) {
       if (!name.starts_with(prefix)) continue;
       auto offset = decimal<int>(name.substr(strlen(prefix)));
       if (offset && *offset >= 0 && *offset <= SIGRTMAX - SIGRTMIN) return base + sign * *offset;

@@ -15,16 +15,16 @@
 namespace rcrt {
 
 struct BindMount {
-  std::string type = "bind";  // "bind" or "tmpfs"
-  std::string source;         // absolute; empty for tmpfs
-  std::string target;         // absolute, inside
+  std::string type = "bind";         // "bind" or "tmpfs"
+  std::string source;                // absolute; empty for tmpfs
+  std::string target;                // absolute, inside
   std::vector<std::string> options;  // OCI mount options beside "rbind"
   bool read_only = false;
   bool create_source = false;  // -v makes a missing source folder, --mount does not
 };
 
 struct PublishedPort {
-  std::string host_ip;  // empty: every address
+  std::string host_ip;     // empty: every address
   uint16_t host_port = 0;  // 0: chosen by the network
   uint16_t container_port = 0;
   std::string protocol = "tcp";
@@ -35,8 +35,8 @@ struct IdMapping {
 };
 
 struct RunOptions {
-  std::string image;               // reference, or a directory with --storage=dir
-  std::vector<std::string> args;   // the command; empty: the image's
+  std::string image;              // reference, or a directory with --storage=dir
+  std::vector<std::string> args;  // the command; empty: the image's
 
   std::string storage = "overlay";
   std::vector<std::string> isolation = {"cgroup", "seccomp"};
@@ -50,13 +50,13 @@ struct RunOptions {
   std::vector<PublishedPort> ports;
   std::vector<std::string> add_host, dns, dns_search, dns_options;
   std::string ip, ip6, mac;
-  std::vector<std::string> devices;      // HOST[:CONTAINER[:rwm]]
-  std::vector<std::string> device_rules; // "c 1:3 rwm"
+  std::vector<std::string> devices;       // HOST[:CONTAINER[:rwm]]
+  std::vector<std::string> device_rules;  // "c 1:3 rwm"
   std::map<std::string, std::string> sysctls;
-  Json rlimits = Json::array();          // OCI process.rlimits
-  Json resources = Json::object();       // OCI linux.resources, without devices
+  Json rlimits = Json::array();     // OCI process.rlimits
+  Json resources = Json::object();  // OCI linux.resources, without devices
   std::optional<int> oom_score_adj;
-  std::string shm_size;                  // bytes, decimal
+  std::string shm_size;                                                  // bytes, decimal
   std::string pid_mode, ipc_mode, uts_mode, cgroupns_mode, userns_mode;  // "", "host", "private"
   std::vector<IdMapping> uid_map, gid_map;
   std::map<std::string, Json> time_offsets;  // "monotonic" -> {"secs":..,"nanosecs":..}

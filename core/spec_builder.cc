@@ -29,7 +29,8 @@ void set_env(std::vector<std::string>& env, const std::string& pair) {
   env.push_back(pair);
 }
 
-std::vector<std::string> environment(const RunOptions& options, const SpecInput& input, const std::string& hostname) {
+std::vector<std::string> environment(const RunOptions& options, const SpecInput& input,
+                                     const std::string& hostname) {
   std::vector<std::string> env = {std::string("PATH=") + kDefaultPath, "HOSTNAME=" + hostname};
   if (options.tty) env.push_back("TERM=xterm");
   env.push_back("HOME=" + input.user.home);
@@ -45,9 +46,9 @@ bool has_security_opt(const RunOptions& options, std::string_view word) {
 
 Result<void> check_security_opts(const RunOptions& options) {
   for (const auto& word : options.security_opt) {
-    static const std::set<std::string> known = {"no-new-privileges", "no-new-privileges=true",
+    static const std::set<std::string> known = {"no-new-privileges",      "no-new-privileges=true",
                                                 "no-new-privileges:true", "apparmor=unconfined",
-                                                "label=disable", "systempaths=unconfined"};
+                                                "label=disable",          "systempaths=unconfined"};
     if (known.contains(word) || word.starts_with("seccomp=")) continue;
     return error("unknown security option", word,
                  "known: seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined, "
@@ -64,7 +65,8 @@ Result<void> add_namespace(Json& namespaces, const char* type, const std::string
   if (mode.starts_with("path:"))
     entry["path"] = mode.substr(5);
   else if (!mode.empty() && mode != "private")
-    return error(std::string("unknown mode for --") + flag, mode, "use private, host or container:NAME", EINVAL);
+    return error(std::string("unknown mode for --") + flag, mode, "use private, host or container:NAME",
+                 EINVAL);
   namespaces.push_back(std::move(entry));
   return {};
 }
@@ -83,7 +85,8 @@ Result<Json> namespaces(const RunOptions& options, const SpecInput& input) {
   RCRT_TRY(add_namespace(list, "uts", options.uts_mode, "uts"));
   RCRT_TRY(add_namespace(list, "cgroup", options.cgroupns_mode, "cgroupns"));
   if (!input.host_network)
-    RCRT_TRY(add_namespace(list, "network", input.network_path.empty() ? "" : "path:" + input.network_path, "net"));
+    RCRT_TRY(add_namespace(list, "network", input.network_path.empty() ? "" : "path:" + input.network_path,
+                           "net"));
   if (!options.uid_map.empty() || !options.gid_map.empty()) list.push_back({{"type", "user"}});
   if (!options.time_offsets.empty()) list.push_back({{"type", "time"}});
   return list;
@@ -104,10 +107,8 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
   }
   auto bind = [&](const std::string& source, const char* target) {
     if (!source.empty())
-      list.push_back({{"destination", target},
-                      {"type", "bind"},
-                      {"source", source},
-                      {"options", {"bind", "rprivate"}}});
+      list.push_back(
+          {{"destination", target}, {"type", "bind"}, {"source", source}, {"options", {"bind", "rprivate"}}});
   };
   bind(input.resolv_file, "/etc/resolv.conf");
   bind(input.hostname_file, "/etc/hostname");
@@ -162,13 +163,15 @@ Result<void> add_devices(const RunOptions& options, Json& linux) {
 }  // namespace
 
 Result<std::vector<std::string>> command_line(const RunOptions& options, const Json& image_config) {
-  std::vector<std::string> words = options.entrypoint ? *options.entrypoint : strings(image_config, "Entrypoint");
+  std::vector<std::string> words =
+      options.entrypoint ? *options.entrypoint : strings(image_config, "Entrypoint");
   std::vector<std::string> rest = options.args;
   // An entrypoint of the user's own drops the image's command, as docker does.
   if (rest.empty() && !options.entrypoint) rest = strings(image_config, "Cmd");
   words.insert(words.end(), rest.begin(), rest.end());
   if (words.empty() || words[0].empty())
-    return error("no command to run in", options.image, "the image names none: give one after the image", EINVAL);
+    return error("no command to run in", options.image, "the image names none: give one after the image",
+                 EINVAL);
   return words;
 }
 
@@ -202,7 +205,8 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
                   {"noNewPrivileges", has_security_opt(options, "no-new-privileges") ||
                                           has_security_opt(options, "no-new-privileges=true") ||
                                           has_security_opt(options, "no-new-privileges:true")}};
-  if (options.tty && options.rows > 0) process["consoleSize"] = {{"height", options.rows}, {"width", options.columns}};
+  if (options.tty && options.rows > 0)
+    process["consoleSize"] = {{"height", options.rows}, {"width", options.columns}};
   if (!options.rlimits.empty()) process["rlimits"] = options.rlimits;
   if (options.oom_score_adj) process["oomScoreAdj"] = *options.oom_score_adj;
 

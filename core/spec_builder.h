@@ -18,7 +18,7 @@ struct SpecInput {
   Json image_config = Json::object();  // image-spec "config" object; {} for a plain directory
   User user;
   bool host_network = false;
-  std::string network_path;            // join this network namespace instead of a new one
+  std::string network_path;                            // join this network namespace instead of a new one
   std::string hosts_file, hostname_file, resolv_file;  // bind-mounted when not empty
 };
 

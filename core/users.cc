@@ -43,7 +43,8 @@ bool looks_numeric(const std::string& word) {
 }
 
 std::optional<uint32_t> number(const std::string& word) {
-  if (word.empty() || word.size() > 10 || word.find_first_not_of("0123456789") != std::string::npos) return {};
+  if (word.empty() || word.size() > 10 || word.find_first_not_of("0123456789") != std::string::npos)
+    return {};
   if (word.size() > 1 && word[0] == '0') return {};
   uint64_t value = std::stoull(word);
   if (value > 0x7fffffff) return {};
@@ -52,7 +53,8 @@ std::optional<uint32_t> number(const std::string& word) {
 
 Result<uint32_t> strict_number(const std::string& word, const char* what) {
   if (auto value = number(word)) return *value;
-  return error(std::string("invalid ") + what, word, "a number is a plain decimal from 0 to 2147483647", EINVAL);
+  return error(std::string("invalid ") + what, word, "a number is a plain decimal from 0 to 2147483647",
+               EINVAL);
 }
 
 struct GroupLine {
@@ -67,7 +69,9 @@ std::vector<GroupLine> parse_groups(const std::string& text) {
     auto fields = split(line, ':');
     if (fields.size() < 3) continue;
     auto gid = number(fields[2]);
-    if (gid) groups.push_back({fields[0], *gid, fields.size() > 3 ? split(fields[3], ',') : std::vector<std::string>()});
+    if (gid)
+      groups.push_back(
+          {fields[0], *gid, fields.size() > 3 ? split(fields[3], ',') : std::vector<std::string>()});
   }
   return groups;
 }
@@ -81,7 +85,8 @@ Result<uint32_t> find_group(const std::vector<GroupLine>& groups, const std::str
 
 }  // namespace
 
-Result<User> resolve_user(int root_fd, const std::string& spec, const std::vector<std::string>& extra_groups) {
+Result<User> resolve_user(int root_fd, const std::string& spec,
+                          const std::vector<std::string>& extra_groups) {
   User user;
   size_t colon = spec.find(':');
   std::string name = spec.substr(0, colon);
@@ -111,7 +116,8 @@ Result<User> resolve_user(int root_fd, const std::string& spec, const std::vecto
     break;
   }
   if (!found && !wanted)
-    return error("no such user in the container's /etc/passwd", name, "give a number or another user", EINVAL);
+    return error("no such user in the container's /etc/passwd", name, "give a number or another user",
+                 EINVAL);
   if (!found) user.uid = *wanted;
 
   if (group.empty() && extra_groups.empty() && login.empty()) return user;

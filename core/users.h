@@ -21,6 +21,7 @@ struct User {
 // `root_fd` is the root of the container (may be a detached mount); its files are read
 // inside it, bounded in size, and must be regular. Numbers are plain decimals below 2^31:
 // signs, leading zeros and larger values are refused.
-Result<User> resolve_user(int root_fd, const std::string& user, const std::vector<std::string>& extra_groups = {});
+Result<User> resolve_user(int root_fd, const std::string& user,
+                          const std::vector<std::string>& extra_groups = {});
 
 }  // namespace rcrt

@@ -21,17 +21,17 @@
 
 #include "json.h"
 
-static rcrt_str text(const char *s) { return (rcrt_str){s, strlen(s)}; }
+static rcrt_str text(const char* s) { return (rcrt_str){s, strlen(s)}; }
 
 /* Says what failed, and gives what to return. */
-static int fail(const rcrt_call *call, int code, const char *what, const char *object, const char *hint) {
+static int fail(const rcrt_call* call, int code, const char* what, const char* object, const char* hint) {
   rcrt_error error = {sizeof error, -code, text(what), text(object), text(hint)};
   call->error(call->host, &error);
   return -code;
 }
 
 /* The type of the file system in a file, by its magic number; NULL when it is none we know. */
-static const char *file_system_of(int fd) {
+static const char* file_system_of(int fd) {
   unsigned char block[2048] = {0};
   if (pread(fd, block, sizeof block, 0) < 0) return NULL;
   if (memcmp(block, "hsqs", 4) == 0) return "squashfs";
@@ -67,7 +67,7 @@ static int attach_loop(int backing, char path[32]) {
 }
 
 /* A detached mount of the device, or -1. */
-static int mount_device(const char *device, const char *type) {
+static int mount_device(const char* device, const char* type) {
   int fs = fsopen(type, FSOPEN_CLOEXEC);
   if (fs < 0) return -1;
   int mount = -1;
@@ -81,7 +81,7 @@ static int mount_device(const char *device, const char *type) {
   return mount;
 }
 
-static int prepare(const rcrt_call *call) {
+static int prepare(const rcrt_call* call) {
   char source[PATH_MAX];
   if (!json_text(json_member(call->request, "source"), source, sizeof source))
     return fail(call, EINVAL, "storage-loop needs a file as root", "", "name one instead of an image");
@@ -90,7 +90,7 @@ static int prepare(const rcrt_call *call) {
 
   int backing = open(source, O_RDONLY | O_CLOEXEC);
   if (backing < 0) return fail(call, errno, "cannot open", source, "");
-  const char *type = file_system_of(backing);
+  const char* type = file_system_of(backing);
   if (!type) {
     close(backing);
     return fail(call, EINVAL, "no squashfs, erofs or ext4 in", source, "");
@@ -110,7 +110,7 @@ static int prepare(const rcrt_call *call) {
 
 static const rcrt_storage_v1 storage = {.size = sizeof storage, .prepare = prepare};
 
-static const void *get_interface(const char *id) {
+static const void* get_interface(const char* id) {
   return strcmp(id, RCRT_STORAGE_V1) == 0 ? &storage : NULL;
 }
 

@@ -22,11 +22,12 @@ std::optional<UniqueFd> configure_and_mount(const Request& request, const std::s
   if (!dir || !context) return {};
   // By descriptor: the container does not see the path in its mount table.
   std::string base = "/proc/self/fd/" + std::to_string(dir.get());
-  bool configured = set(context.get(), "source", "overlay") && set(context.get(), "lowerdir", names) &&
-                    set(context.get(), "upperdir", base + "/upper") && set(context.get(), "workdir", base + "/work") &&
-                    set(context.get(), "index", "off") && set(context.get(), "metacopy", "off") &&
-                    set(context.get(), "redirect_dir", "nofollow") &&
-                    (!request.is_volatile || fsconfig(context.get(), FSCONFIG_SET_FLAG, "volatile", nullptr, 0) == 0);
+  bool configured =
+      set(context.get(), "source", "overlay") && set(context.get(), "lowerdir", names) &&
+      set(context.get(), "upperdir", base + "/upper") && set(context.get(), "workdir", base + "/work") &&
+      set(context.get(), "index", "off") && set(context.get(), "metacopy", "off") &&
+      set(context.get(), "redirect_dir", "nofollow") &&
+      (!request.is_volatile || fsconfig(context.get(), FSCONFIG_SET_FLAG, "volatile", nullptr, 0) == 0);
   if (!configured) return {};
   fault_point("storage-overlay: create");
   if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
@@ -38,7 +39,8 @@ std::optional<UniqueFd> configure_and_mount(const Request& request, const std::s
 
 }  // namespace
 
-std::optional<UniqueFd> mount_detached(const Request& request, const std::string& folder, const std::string& names) {
+std::optional<UniqueFd> mount_detached(const Request& request, const std::string& folder,
+                                       const std::string& names) {
   if (names.size() > kLongestValue) return {};
   UniqueFd before(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!before || chdir(folder.c_str()) != 0) return {};

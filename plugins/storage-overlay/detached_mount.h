@@ -15,6 +15,7 @@ namespace rcrt::overlay {
 // one 255-byte value holds, or any failure. mount_overlay() then takes the other way,
 // which also finds out what is wrong. `names` are the layers as in lowerdir=, relative to
 // `folder`. The working directory is given back.
-std::optional<UniqueFd> mount_detached(const Request& request, const std::string& folder, const std::string& names);
+std::optional<UniqueFd> mount_detached(const Request& request, const std::string& folder,
+                                       const std::string& names);
 
 }  // namespace rcrt::overlay

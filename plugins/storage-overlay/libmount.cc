@@ -31,19 +31,22 @@ bool bind(void* handle, const char* name, Function& function) {
 sdk::Expected<Library> load() {
   void* handle = ::dlopen("libmount.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!handle)
-    return sdk::fail(ENOENT, "cannot load libmount", "libmount.so.1", "images of many layers need it: install libmount1");
+    return sdk::fail(ENOENT, "cannot load libmount", "libmount.so.1",
+                     "images of many layers need it: install libmount1");
   Library l{};
-  bool complete = bind(handle, "mnt_new_context", l.new_context) && bind(handle, "mnt_free_context", l.free_context) &&
-                  bind(handle, "mnt_context_disable_canonicalize", l.disable_canonicalize) &&
-                  bind(handle, "mnt_context_disable_helpers", l.disable_helpers) &&
-                  bind(handle, "mnt_context_disable_mtab", l.disable_mtab) &&
-                  bind(handle, "mnt_context_set_fstype", l.set_fstype) &&
-                  bind(handle, "mnt_context_set_source", l.set_source) &&
-                  bind(handle, "mnt_context_set_target", l.set_target) &&
-                  bind(handle, "mnt_context_set_options", l.set_options) && bind(handle, "mnt_context_mount", l.mount) &&
-                  bind(handle, "mnt_context_syscall_called", l.syscall_called) &&
-                  bind(handle, "mnt_context_get_syscall_errno", l.syscall_errno);
-  if (!complete) return sdk::fail(ENOSYS, "libmount lacks functions", "libmount.so.1", "libmount 2.38 or newer is needed");
+  bool complete =
+      bind(handle, "mnt_new_context", l.new_context) && bind(handle, "mnt_free_context", l.free_context) &&
+      bind(handle, "mnt_context_disable_canonicalize", l.disable_canonicalize) &&
+      bind(handle, "mnt_context_disable_helpers", l.disable_helpers) &&
+      bind(handle, "mnt_context_disable_mtab", l.disable_mtab) &&
+      bind(handle, "mnt_context_set_fstype", l.set_fstype) &&
+      bind(handle, "mnt_context_set_source", l.set_source) &&
+      bind(handle, "mnt_context_set_target", l.set_target) &&
+      bind(handle, "mnt_context_set_options", l.set_options) && bind(handle, "mnt_context_mount", l.mount) &&
+      bind(handle, "mnt_context_syscall_called", l.syscall_called) &&
+      bind(handle, "mnt_context_get_syscall_errno", l.syscall_errno);
+  if (!complete)
+    return sdk::fail(ENOSYS, "libmount lacks functions", "libmount.so.1", "libmount 2.38 or newer is needed");
   return l;
 }
 
@@ -63,7 +66,8 @@ int mount_by(const Library& library, libmnt_context* c, const char* type, const 
 
 }  // namespace
 
-sdk::Expected<int> mount_with_libmount(const char* type, const std::string& options, const std::string& target) {
+sdk::Expected<int> mount_with_libmount(const char* type, const std::string& options,
+                                       const std::string& target) {
   auto library = load();
   if (!library) return std::unexpected(library.error());
   libmnt_context* context = library->new_context();

@@ -10,6 +10,7 @@ namespace rcrt::overlay {
 
 // mount(2) by libmount, with everything off that would look at or write other files.
 // Gives 0 or the errno value of the mount; a Failure when there is no libmount.
-sdk::Expected<int> mount_with_libmount(const char* type, const std::string& options, const std::string& target);
+sdk::Expected<int> mount_with_libmount(const char* type, const std::string& options,
+                                       const std::string& target);
 
 }  // namespace rcrt::overlay

@@ -146,14 +146,14 @@ struct Interface {
 #define RCRT_FUNCTION(f) (&::rcrt::sdk::guarded<f>)
 
 // Defines the exported symbol. The rest are {id, &table} pairs.
-#define RCRT_PLUGIN(name_, version_, description_, license_, ...)                        \
-  static const void* rcrt_get_interface_(const char* id) {                               \
-    static const ::rcrt::sdk::Interface interfaces[] = {__VA_ARGS__};                    \
-    for (const auto& i : interfaces)                                                     \
-      if (std::strcmp(i.id, id) == 0) return i.table;                                    \
-    return nullptr;                                                                      \
-  }                                                                                      \
-  extern "C" RCRT_EXPORT const rcrt_plugin rcrt_plugin_entry;                            \
-  extern "C" const rcrt_plugin rcrt_plugin_entry = {                                     \
-      sizeof(rcrt_plugin), RCRT_ABI_MAJOR,      RCRT_ABI_MINOR, name_,   version_,       \
-      description_,        license_,            nullptr,        nullptr, rcrt_get_interface_}
+#define RCRT_PLUGIN(name_, version_, description_, license_, ...)             \
+  static const void* rcrt_get_interface_(const char* id) {                    \
+    static const ::rcrt::sdk::Interface interfaces[] = {__VA_ARGS__};         \
+    for (const auto& i : interfaces)                                          \
+      if (std::strcmp(i.id, id) == 0) return i.table;                         \
+    return nullptr;                                                           \
+  }                                                                           \
+  extern "C" RCRT_EXPORT const rcrt_plugin rcrt_plugin_entry;                 \
+  extern "C" const rcrt_plugin rcrt_plugin_entry = {                          \
+      sizeof(rcrt_plugin), RCRT_ABI_MAJOR, RCRT_ABI_MINOR, name_,   version_, \
+      description_,        license_,       nullptr,        nullptr, rcrt_get_interface_}
