@@ -192,7 +192,7 @@ const void* Plugin::find(const char* id) const {
 }
 
 Result<PluginReply> Plugin::call(rcrt_function function, const char* name, const Json& request,
-                                 const std::vector<rcrt_fd>& fds) const {
+                                 const std::vector<rcrt_fd>& fds, const ProgressSink& progress) const {
   if (!function) return PluginReply{};
   std::string text;
   try {
@@ -201,7 +201,7 @@ Result<PluginReply> Plugin::call(rcrt_function function, const char* name, const
     return error("request is not UTF-8, for plugin", impl_->path, "look for stray bytes in the arguments",
                  EILSEQ);
   }
-  PluginReplyCollector collector(impl_->log, impl_->file, fds);
+  PluginReplyCollector collector(impl_->log, impl_->file, fds, progress);
   rcrt_call call{};
   call.size = sizeof call;
   call.request = {text.data(), text.size()};

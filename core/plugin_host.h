@@ -49,12 +49,15 @@ class Plugin {
     return static_cast<const Table*>(find(id));
   }
 
+  // What a long call says of how it gets on.
+  using ProgressSink = std::function<void(const Json& event)>;
+
   // Calls an interface function. A NULL function is an empty success. `name` is
   // the function's, for messages ("attach"). Anything wrong with the answer (not
   // JSON, no object, closed descriptor, failure without a word, an exception) is an
   // Error that names the plugin's file. Descriptors received are close-on-exec.
   Result<PluginReply> call(rcrt_function function, const char* name, const Json& request,
-                           const std::vector<rcrt_fd>& fds = {}) const;
+                           const std::vector<rcrt_fd>& fds = {}, const ProgressSink& progress = {}) const;
 
  private:
   friend class PluginHost;

@@ -86,6 +86,11 @@ void PluginReplyCollector::attach(rcrt_call* call) {
     auto* self = static_cast<PluginReplyCollector*>(host);
     contained(self, [&] { self->take_log(level, line); });
   };
+  if (!progress_) return;
+  call->progress = [](void* host, rcrt_str event) {
+    auto* self = static_cast<PluginReplyCollector*>(host);
+    contained(self, [&] { self->take_progress(event); });
+  };
 }
 
 void PluginReplyCollector::take_result(rcrt_str json) {
@@ -131,6 +136,13 @@ void PluginReplyCollector::take_error(const rcrt_error& error) {
 
 void PluginReplyCollector::take_log(rcrt_log_level level, rcrt_str line) {
   if (log_) log_(level, plugin_, to_line(line));
+}
+
+void PluginReplyCollector::take_progress(rcrt_str event) {
+  if (!readable(event)) return wrong("gave progress without data");
+  auto json = parse_plugin_result({event.data ? event.data : "", event.size});
+  if (!json) return wrong(std::string("gave progress that ") + json.error());
+  progress_(*json);
 }
 
 Result<PluginReply> PluginReplyCollector::finish(int code, const std::string& path, const char* function) {

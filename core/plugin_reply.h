@@ -26,10 +26,10 @@ class PluginReplyCollector {
  public:
   // `given` are the descriptors lent to the plugin; it cannot give them back.
   PluginReplyCollector(const PluginHost::LogSink& log, std::string_view plugin,
-                       const std::vector<rcrt_fd>& given)
-      : log_(log), plugin_(plugin), given_(given) {}
+                       const std::vector<rcrt_fd>& given, const Plugin::ProgressSink& progress)
+      : log_(log), plugin_(plugin), given_(given), progress_(progress) {}
 
-  // Fills in the sinks.
+  // Fills in the sinks; that of progress only when somebody listens.
   void attach(rcrt_call* call);
   // After the call: `code` is what the function returned.
   Result<PluginReply> finish(int code, const std::string& path, const char* function);
@@ -41,6 +41,7 @@ class PluginReplyCollector {
   void take_fd(const char* name, int fd);
   void take_error(const rcrt_error& error);
   void take_log(rcrt_log_level level, rcrt_str line);
+  void take_progress(rcrt_str event);
   void wrong(std::string problem) {
     if (problem_.empty()) problem_ = std::move(problem);
   }
@@ -48,6 +49,7 @@ class PluginReplyCollector {
   const PluginHost::LogSink& log_;
   std::string_view plugin_;
   const std::vector<rcrt_fd>& given_;
+  const Plugin::ProgressSink& progress_;
   std::string result_;
   bool has_result_ = false;
   bool has_error_ = false;

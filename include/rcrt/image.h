@@ -15,6 +15,13 @@
  *                          they are deleted
  *   images/.lock           flock(2): exclusive while index.json is changed
  * Running an image only reads the store and loads no image plugin.
+ *
+ * Progress events (rcrt_call.progress) of long calls:
+ *   { "event": "blob", "digest": "sha256:<hex>", "state", "current": bytes, "total": bytes }
+ *     where a layer is: "queued", "present" (nothing to do), "waiting" (another process
+ *     fetches it), "downloading", "retrying", "unpacking", "done"; "uploading", "mounted"
+ *   { "event": "text", "text": one line }
+ *   { "event": "image", "name", "id", "digest" }   one image is complete
  */
 #ifndef RCRT_IMAGE_H
 #define RCRT_IMAGE_H

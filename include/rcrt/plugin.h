@@ -44,7 +44,7 @@ extern "C" {
 /* A host loads plugins of its own major version only; a plugin may use what
  * was added up to the minor version the host reports. */
 #define RCRT_ABI_MAJOR 1u
-#define RCRT_ABI_MINOR 0u
+#define RCRT_ABI_MINOR 1u
 
 #define RCRT_EXPORT __attribute__((visibility("default")))
 
@@ -90,6 +90,12 @@ typedef struct rcrt_call {
   void (*error)(void *host, const rcrt_error *error);
   /* One line, no newline. Copied by the host. */
   void (*log)(void *host, enum rcrt_log_level level, rcrt_str line);
+
+  /* Optional, since minor version 1: NULL or past `size` when nobody listens. How a long call
+   * gets on: one JSON object an event, from the thread of the call, as often as there is
+   * news (ten times a second is plenty). Copied by the host. The interface says what is in
+   * it; unknown members and events are ignored. */
+  void (*progress)(void *host, rcrt_str event);
 } rcrt_call;
 
 /* The shape of every interface function. */

@@ -39,7 +39,10 @@ void support(archive* a, int (*filter)(archive*)) {
 }  // namespace
 
 LayerStream::LayerStream(int source, int blob, const Limits& limits)
-    : source_(source), blob_(blob), limits_(limits), buffer_(kBuffer) {}
+    : file_(source), source_(file_), blob_(blob), limits_(limits), buffer_(kBuffer) {}
+
+LayerStream::LayerStream(ByteSource& source, int blob, const Limits& limits)
+    : file_(-1), source_(source), blob_(blob), limits_(limits), buffer_(kBuffer) {}
 
 LayerStream::~LayerStream() {
   if (filter_ != nullptr) archive_read_free(filter_);
@@ -52,7 +55,7 @@ const char* LayerStream::media_type() const {
 }
 
 Result<void> LayerStream::open() {
-  RCRT_ASSIGN(peeked_, read_full(source_, buffer_.data(), buffer_.size()));
+  RCRT_ASSIGN(peeked_, source_.read(buffer_.data(), buffer_.size()));
   compression_ = compression_of(buffer_.data(), peeked_);
   keep_source_ = compression_ == Compression::kGzip || compression_ == Compression::kZstd;
   if (compression_ == Compression::kNone) return {};
@@ -106,7 +109,7 @@ ssize_t LayerStream::read_source(archive* a, void* context, const void** data) {
   auto* self = static_cast<LayerStream*>(context);
   size_t size = self->peeked_;
   if (self->peeked_taken_) {
-    auto got = read_full(self->source_, self->buffer_.data(), self->buffer_.size());
+    auto got = self->source_.read(self->buffer_.data(), self->buffer_.size());
     if (!got) {
       self->failure_ = got.error();
       archive_set_error(a, got.error().code, "%s", got.error().message().c_str());
@@ -131,7 +134,7 @@ Result<size_t> LayerStream::next(const void** data) {
   size_t size = 0;
   if (filter_ == nullptr) {
     if (peeked_taken_) {
-      RCRT_ASSIGN(size, read_full(source_, buffer_.data(), buffer_.size()));
+      RCRT_ASSIGN(size, source_.read(buffer_.data(), buffer_.size()));
     } else {
       size = peeked_;
       peeked_taken_ = true;
@@ -165,7 +168,7 @@ Result<void> LayerStream::finish() {
   }
   // Bytes after the end of the compressed stream belong to the blob all the same.
   while (keep_source_) {
-    RCRT_ASSIGN(const size_t size, read_full(source_, buffer_.data(), buffer_.size()));
+    RCRT_ASSIGN(const size_t size, source_.read(buffer_.data(), buffer_.size()));
     if (size == 0) break;
     RCRT_TRY(keep(buffer_.data(), size));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "plugins/image-oci/byte_source.h"
 #include "plugins/image-oci/digest.h"
 #include "plugins/image-oci/limits.h"
 
@@ -21,8 +22,9 @@ class LayerStream {
  public:
   // Reads `source` from its position. What the store keeps is written to `blob` (-1 keeps
   // nothing): the source as it is where an OCI layer may be so compressed, else the
-  // plain tar. Descriptors are borrowed.
+  // plain tar. Descriptors are borrowed, and so is a source of the caller's.
   LayerStream(int source, int blob, const Limits& limits);
+  LayerStream(ByteSource& source, int blob, const Limits& limits);
   ~LayerStream();
   LayerStream(const LayerStream&) = delete;
   LayerStream& operator=(const LayerStream&) = delete;
@@ -44,7 +46,9 @@ class LayerStream {
   Result<void> count(size_t size);
   static ssize_t read_source(archive* a, void* self, const void** data);
 
-  int source_, blob_;
+  FdSource file_;
+  ByteSource& source_;
+  int blob_;
   const Limits& limits_;
   archive* filter_ = nullptr;
   Compression compression_ = Compression::kNone;

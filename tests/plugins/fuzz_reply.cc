@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   rcrt::PluginHost::LogSink log;
   std::vector<rcrt_fd> none;
-  rcrt::PluginReplyCollector collector(log, "net-fuzz", none);
+  const rcrt::Plugin::ProgressSink progress = [](const rcrt::Json& event) { require(event.is_object()); };
+  rcrt::PluginReplyCollector collector(log, "net-fuzz", none, progress);
   rcrt_call call{};
   call.size = sizeof call;
   collector.attach(&call);
@@ -34,6 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (what & 8)
     call.give_fd(call.host, std::string(first.data, first.size).c_str(), open("/dev/null", O_RDONLY));
   if (what & 16) call.log(call.host, RCRT_LOG_INFO, rest);
+  if (what & 32) call.progress(call.host, rest);
   auto reply = collector.finish(code, "/p/net-fuzz.so", "attach");
   if (reply) {
     require(code == 0 && reply->result.is_object());

@@ -153,7 +153,7 @@ TEST_P(AnswerTest, IsOneErrorThatNamesTheFileAndClosesEverything) {
 
   zoo::Snapshot before(folder.path());
   auto reply = (*plugin)->call((*plugin)->get<rcrt_network_v1>(RCRT_NETWORK_V1)->attach, "attach",
-                               {{"mode", GetParam().mode}}, {{"netns", netns.get()}});
+                               {{"mode", GetParam().mode}}, {{"netns", netns.get()}}, [](const Json&) {});
   ASSERT_FALSE(reply.has_value());
   EXPECT_THAT(reply.error().message(),
               AllOf(HasSubstr(file), HasSubstr("attach"), HasSubstr(GetParam().says), Not(HasSubstr("\n"))));
@@ -174,6 +174,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Answer{"unnamed-fd", "without a name"}, Answer{"many-fds", "more than 64 descriptors"},
                     Answer{"fd-then-garbage", "is not JSON"}, Answer{"positive", "returned 3"},
                     Answer{"no-errno", "returned -100000, which is no errno"},
+                    Answer{"progress-garbage", "gave progress that is not JSON"},
+                    Answer{"progress-nothing", "gave progress without data"},
                     Answer{"silent", "failed without saying why"}, Answer{"both", "but returned success"},
                     Answer{"null-error", "reported no error"}, Answer{"wordless-error", "error without text"},
                     Answer{"unreadable-error", "error without text"}),
@@ -236,6 +238,16 @@ TEST_F(AnswersTest, AnOlderShorterErrorIsReadAsFarAsItGoes) {
 TEST_F(AnswersTest, LogLinesStayLines) {
   EXPECT_TRUE(attach("talks").has_value());
   EXPECT_THAT(log_, ElementsAre("2 net-answers: a b [2J, ignoring"));
+}
+
+TEST_F(AnswersTest, ProgressIsHeardByWhoListens) {
+  std::vector<std::string> heard;
+  auto reply =
+      plugin_->call(plugin_->get<rcrt_network_v1>(RCRT_NETWORK_V1)->attach, "attach", {{"mode", "counts"}},
+                    {}, [&](const Json& event) { heard.push_back(event.dump()); });
+  EXPECT_TRUE(reply.has_value());
+  EXPECT_THAT(heard, ElementsAre(R"({"current":1})", R"({"current":2})"));
+  EXPECT_TRUE(attach("counts").has_value()) << "nobody need listen";
 }
 
 TEST_F(AnswersTest, ARequestThatIsNotUtf8IsRefusedBeforeThePluginSeesIt) {

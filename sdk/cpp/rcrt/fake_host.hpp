@@ -28,6 +28,7 @@ class FakeHost {
   int errors = 0;
   std::string error_what, error_object, error_hint;
   std::vector<std::string> log;
+  std::vector<nlohmann::json> events;  // of progress
 
   int call(rcrt_function function, const nlohmann::json& request, const std::vector<rcrt_fd>& given = {}) {
     clear();
@@ -55,6 +56,10 @@ class FakeHost {
     raw.log = [](void* self, rcrt_log_level, rcrt_str line) {
       static_cast<FakeHost*>(self)->log.emplace_back(line.data, line.size);
     };
+    raw.progress = [](void* self, rcrt_str event) {
+      static_cast<FakeHost*>(self)->events.push_back(
+          nlohmann::json::parse(event.data, event.data + event.size));
+    };
     return function(&raw);
   }
 
@@ -67,6 +72,7 @@ class FakeHost {
     error_object.clear();
     error_hint.clear();
     log.clear();
+    events.clear();
   }
 };
 

@@ -21,6 +21,7 @@
 #include <rcrt/storage.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <expected>
@@ -87,6 +88,16 @@ class Call {
   void give_fd(const char* name, int fd) const { raw_->give_fd(raw_->host, name, fd); }
   void log(rcrt_log_level level, std::string_view line) const {
     raw_->log(raw_->host, level, rcrt_str{line.data(), line.size()});
+  }
+  // Whether anybody listens to progress().
+  bool has_progress() const {
+    return raw_->size >= offsetof(rcrt_call, progress) + sizeof raw_->progress && raw_->progress != nullptr;
+  }
+  // One event, from the thread of the call; nothing when nobody listens.
+  void progress(const Json& event) const {
+    if (!has_progress()) return;
+    std::string text = event.dump();
+    raw_->progress(raw_->host, rcrt_str{text.data(), text.size()});
   }
   void warn(std::string_view line) const { log(RCRT_LOG_WARNING, line); }
   void debug(std::string_view line) const { log(RCRT_LOG_DEBUG, line); }

@@ -18,6 +18,10 @@ static void answer(const rcrt_call* call, const char* json) {
   call->result(call->host, (rcrt_str){json, strlen(json)});
 }
 
+static void progress(const rcrt_call* call, const char* event) {
+  if (call->progress) call->progress(call->host, (rcrt_str){event, strlen(event)});
+}
+
 static int null_fd(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 static void give(const rcrt_call* call, const char* name, int fd) { call->give_fd(call->host, name, fd); }
 
@@ -96,6 +100,9 @@ static int attach(const rcrt_call* call) {
     give(call, "root", null_fd());
     answer(call, "garbage");
   }
+  if (asked(call, "counts")) progress(call, "{\"current\":1}"), progress(call, "{\"current\":2}");
+  if (asked(call, "progress-garbage")) progress(call, "{\"current\"");
+  if (asked(call, "progress-nothing") && call->progress) call->progress(call->host, (rcrt_str){NULL, 2});
   if (asked(call, "positive")) return 3;
   if (asked(call, "no-errno")) return -100000;
   if (asked(call, "silent")) {
