@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Where a layer's bytes come from: a file, or a download that is still going on.
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <string_view>
 
 #include "base/result.h"
-#include "plugins/image-oci/files.h"
 
 namespace rcrt::image_oci {
 
+// Bytes, one read after the other.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  // Up to `size` bytes, fewer only at the end. May wait.
+  // At least one byte and at most `size`; 0 at the end.
   virtual Result<size_t> read(void* data, size_t size) = 0;
 };
 
-// A file from its position. Borrowed.
-class FdSource : public ByteSource {
+// A descriptor (borrowed), from its position.
+class FdSource final : public ByteSource {
  public:
   explicit FdSource(int fd) : fd_(fd) {}
-  Result<size_t> read(void* data, size_t size) override { return read_full(fd_, data, size); }
+  Result<size_t> read(void* data, size_t size) override;
 
  private:
   int fd_;

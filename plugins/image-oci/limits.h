@@ -14,6 +14,7 @@ struct Limits {
   uint64_t total_bytes = 1ull << 40;  // of the layer, uncompressed
   uint64_t ratio = 200;               // uncompressed to compressed, beyond ratio_free_bytes
   uint64_t ratio_free_bytes = 1ull << 30;
+  uint64_t window_bytes = 128 << 20;    // memory zstd may need to decompress
   uint64_t xattr_bytes = 256 << 10;     // of one entry, names and values
   uint64_t directory_bytes = 64 << 20;  // names kept until the end to set directories' times
 };

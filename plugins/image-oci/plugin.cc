@@ -1,37 +1,16 @@
 // SPDX-License-Identifier: MIT
 // image-oci: images as an OCI image layout, their layers unpacked for overlayfs.
-#include <locale.h>
-
 #include <rcrt/plugin.hpp>
 
 #include "base/version.h"
 #include "plugins/image-oci/import.h"
+#include "plugins/image-oci/utf8_locale.h"
 
 namespace {
 
 using rcrt::image_oci::Limits;
 using rcrt::sdk::Call;
 using rcrt::sdk::Status;
-
-// libarchive converts names to the locale's character set, and the runtime's is "C". Names
-// in images are UTF-8, whatever the locale; for this thread and this call only.
-class Utf8Locale {
- public:
-  Utf8Locale() : locale_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
-    if (locale_ != nullptr) before_ = uselocale(locale_);
-  }
-  ~Utf8Locale() {
-    if (locale_ == nullptr) return;
-    uselocale(before_);
-    freelocale(locale_);
-  }
-  Utf8Locale(const Utf8Locale&) = delete;
-  Utf8Locale& operator=(const Utf8Locale&) = delete;
-
- private:
-  locale_t locale_;
-  locale_t before_ = nullptr;
-};
 
 Status failed(const rcrt::Error& error) {
   const std::string what = error.cause.empty() ? error.what : error.what + ": " + error.cause;
@@ -51,6 +30,7 @@ Limits limits_of(const rcrt::sdk::Json& request) {
   take("total_bytes", limits.total_bytes);
   take("ratio", limits.ratio);
   take("ratio_free_bytes", limits.ratio_free_bytes);
+  take("window_bytes", limits.window_bytes);
   take("xattr_bytes", limits.xattr_bytes);
   take("directory_bytes", limits.directory_bytes);
   if (limits.ratio == 0) limits.ratio = 1;
@@ -58,7 +38,7 @@ Limits limits_of(const rcrt::sdk::Json& request) {
 }
 
 Status import_image(Call& call) {
-  const Utf8Locale locale;
+  const rcrt::image_oci::Utf8Locale locale;
   rcrt::image_oci::ImportRequest request;
   request.root = call.request().at("root").get<std::string>();
   request.source = call.request().at("source").get<std::string>();
@@ -74,7 +54,7 @@ Status import_image(Call& call) {
 }
 
 Status unpack_image(Call& call) {
-  const Utf8Locale locale;
+  const rcrt::image_oci::Utf8Locale locale;
   auto unpacked = rcrt::image_oci::unpack_image(
       call.request().at("root").get<std::string>(), call.request().at("name").get<std::string>(),
       call.request().at("directory").get<std::string>(), limits_of(call.request()));

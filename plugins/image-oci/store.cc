@@ -44,6 +44,15 @@ std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::erro
 
 }  // namespace
 
+Document::Document(std::string content, std::string type)
+    : hex(sha256_hex(content)), text(std::move(content)), media_type(std::move(type)) {}
+
+Document::Document(const Json& json, std::string type) : Document(dump(json), std::move(type)) {}
+
+Json Document::descriptor() const {
+  return {{"mediaType", media_type}, {"digest", "sha256:" + hex}, {"size", text.size()}};
+}
+
 Result<Store> Store::open(const std::string& root) {
   if (!root.starts_with('/')) return error("not an absolute path", root, {}, EINVAL);
   if (mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("cannot make directory", root);
@@ -97,7 +106,7 @@ Result<void> Store::tag(const Json& descriptor, const std::string& name) const {
     manifests.push_back(std::move(entry));
   }
   Json named = descriptor;
-  named["annotations"] = {{kRefName, name}};
+  named["annotations"][kRefName] = name;
   manifests.push_back(std::move(named));
   index["manifests"] = std::move(manifests);
   fault_point("image-oci: before the index is written");
@@ -112,27 +121,38 @@ Result<Json> Store::read_document(const Descriptor& descriptor) const {
   return parse_object(*text, descriptor.digest);
 }
 
-Result<Json> Store::add_document(const Json& document, const std::string& media_type) const {
-  const std::string text = dump(document);
-  const std::string hex = sha256_hex(text);
-  RCRT_ASSIGN(Workspace workspace, Workspace::make(*this));
-  RCRT_TRY(write_file_atomically(workspace.fd(), "document", text));
-  RCRT_TRY(add_blob(workspace.fd(), "document", hex));
-  return Json{{"mediaType", media_type}, {"digest", "sha256:" + hex}, {"size", text.size()}};
+bool Store::has_blob(const std::string& hex, uint64_t size) const {
+  struct stat info{};
+  return fstatat(blobs(), hex.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+         static_cast<uint64_t>(info.st_size) == size;
 }
 
-Result<void> Store::add_blob(int from, const char* name, const std::string& hex) const {
+bool Store::has_layer(const std::string& hex) const {
+  struct stat info{};
+  return fstatat(layers(), hex.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
+}
+
+Result<UniqueFd> Store::open_blob(const std::string& hex) const {
+  UniqueFd fd(openat(blobs(), hex.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return errno_error("incomplete image, cannot open blob", "sha256:" + hex);
+  return fd;
+}
+
+Result<void> Store::place_blob(int from, const char* name, const std::string& hex) const {
   // The old one, if any, has the same content; a torn one is repaired this way.
   if (renameat(from, name, blobs(), hex.c_str()) != 0) return errno_error("cannot store blob", hex);
-  return sync_directory(blobs());
+  return {};
 }
 
-Result<void> Store::add_layer(int from, const char* name, const std::string& hex) const {
+Result<void> Store::place_layer(int from, const char* name, const std::string& hex) const {
   if (renameat2(from, name, layers(), hex.c_str(), RENAME_NOREPLACE) != 0 && errno != EEXIST)
     return errno_error("cannot store layer", hex);
-  fault_point("image-oci: layer is in place");
-  RCRT_TRY(sync_directory(layers()));
-  return link_layer(hex);
+  return {};
+}
+
+Result<void> Store::sync_contents() const {
+  for (const int folder : {layers(), links(), blobs()}) RCRT_TRY(sync_directory(folder));
+  return {};
 }
 
 // The first seven digits that no other layer's link has taken, from left to right.
@@ -140,7 +160,7 @@ Result<void> Store::link_layer(const std::string& hex) const {
   const std::string target = "../" + hex;
   for (size_t at = 0; at + kLinkName <= hex.size(); ++at) {
     const std::string link = hex.substr(at, kLinkName);
-    if (symlinkat(target.c_str(), links(), link.c_str()) == 0) return sync_directory(links());
+    if (symlinkat(target.c_str(), links(), link.c_str()) == 0) return {};
     if (errno != EEXIST) return errno_error("cannot make link", link);
     char have[PATH_MAX];
     const ssize_t size = readlinkat(links(), link.c_str(), have, sizeof have);

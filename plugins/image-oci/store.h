@@ -16,6 +16,15 @@
 
 namespace rcrt::image_oci {
 
+// A manifest or configuration, named by its digest.
+struct Document {
+  Document(std::string text, std::string media_type);
+  Document(const Json& json, std::string media_type);
+  Json descriptor() const;
+
+  std::string hex, text, media_type;
+};
+
 class Store {
  public:
   // Makes the store's folders when they are missing.
@@ -27,17 +36,26 @@ class Store {
 
   Result<Json> read_index() const;
   Result<void> write_index(const Json& index) const;
-  // Gives a manifest a name, taking it from whatever had it. Takes the lock.
+  // Gives a manifest a name, taking it from whatever had it; what else the descriptor says
+  // (annotations, platform) is kept. Takes the lock.
   Result<void> tag(const Json& descriptor, const std::string& name) const;
 
   // A document named by its digest, which is checked.
   Result<Json> read_document(const Descriptor& descriptor) const;
-  // Stores a document; its descriptor.
-  Result<Json> add_document(const Json& document, const std::string& media_type) const;
-  // Moves a file of incoming/ to blobs/sha256/<hex>. Already synced.
-  Result<void> add_blob(int from, const char* name, const std::string& hex) const;
-  // Moves an unpacked tree of incoming/ to layers/<hex> and makes its short link. Already synced.
-  Result<void> add_layer(int from, const char* name, const std::string& hex) const;
+
+  bool has_blob(const std::string& hex, uint64_t size) const;
+  bool has_layer(const std::string& hex) const;  // unpacked
+  Result<UniqueFd> open_blob(const std::string& hex) const;
+
+  // What layer_intake.h publishes with. The contents are synced before they are placed, the
+  // folders afterwards.
+  // Moves a file of incoming/ to blobs/sha256/<hex>.
+  Result<void> place_blob(int from, const char* name, const std::string& hex) const;
+  // Moves an unpacked tree of incoming/ to layers/<hex>, if there is none.
+  Result<void> place_layer(int from, const char* name, const std::string& hex) const;
+  // The short link to layers/<hex>, unless it is there.
+  Result<void> link_layer(const std::string& hex) const;
+  Result<void> sync_contents() const;
 
   int images() const { return images_.get(); }
   int blobs() const { return blobs_.get(); }
@@ -46,8 +64,6 @@ class Store {
   int incoming() const { return incoming_.get(); }
 
  private:
-  Result<void> link_layer(const std::string& hex) const;
-
   UniqueFd images_, blobs_, layers_, links_, incoming_;
 };
 

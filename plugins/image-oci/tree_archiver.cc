@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -148,9 +149,25 @@ class TreeArchiver {
   std::vector<char> buffer_ = std::vector<char>(256 << 10);
 };
 
+struct SinkState {
+  const Sink& sink;
+  std::optional<Error> failure;
+};
+
+la_ssize_t write_to_sink(archive* a, void* context, const void* data, size_t size) {
+  auto* state = static_cast<SinkState*>(context);
+  if (!state->failure) {
+    auto written = state->sink(data, size);
+    if (written) return static_cast<la_ssize_t>(size);
+    state->failure = written.error();
+  }
+  archive_set_error(a, EIO, "%s", state->failure->message().c_str());
+  return -1;
+}
+
 }  // namespace
 
-Result<void> archive_tree(int root, int out) {
+Result<void> archive_tree(int root, const Sink& out) {
   struct stat info{};
   if (fstat(root, &info) != 0) return errno_error("cannot stat the directory");
   std::unique_ptr<archive, decltype([](archive* a) { archive_write_free(a); })> writer(archive_write_new());
@@ -158,13 +175,19 @@ Result<void> archive_tree(int root, int out) {
   archive_write_set_format_pax(writer.get());  // times with nanoseconds
   archive_write_set_bytes_per_block(writer.get(), 256 << 10);
   archive_write_set_bytes_in_last_block(writer.get(), 1);
-  if (archive_write_open_fd(writer.get(), out) != ARCHIVE_OK)
-    return error("cannot write the archive", {}, {}, archive_errno(writer.get()));
-  TreeArchiver archiver(writer.get(), info.st_dev);
-  RCRT_TRY(archiver.add_directory(root, ".", info));
-  if (archive_write_close(writer.get()) != ARCHIVE_OK)
-    return error("cannot write the archive", {}, {}, archive_errno(writer.get()));
-  return {};
+  SinkState sink{out, {}};
+  auto written = [&]() -> Result<void> {
+    if (archive_write_open(writer.get(), &sink, nullptr, write_to_sink, nullptr) != ARCHIVE_OK)
+      return error("cannot write the archive", {}, {}, archive_errno(writer.get()));
+    TreeArchiver archiver(writer.get(), info.st_dev);
+    RCRT_TRY(archiver.add_directory(root, ".", info));
+    if (archive_write_close(writer.get()) != ARCHIVE_OK)
+      return error("cannot write the archive", {}, {}, archive_errno(writer.get()));
+    return {};
+  }();
+  if (!written && sink.failure) return std::unexpected(*sink.failure);
+  if (!written) archive_write_fail(writer.get());
+  return written;
 }
 
 }  // namespace rcrt::image_oci

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
+
 #include "base/result.h"
 
 namespace rcrt::image_oci {
 
-// Writes the directory `root` as a plain pax tar to `out`, names sorted. Stays on its file
-// system: of what is mounted below, only the mount point is taken. Both are borrowed.
-Result<void> archive_tree(int root, int out);
+using Sink = std::function<Result<void>(const void* data, size_t size)>;
+
+// Writes the directory `root`, which is borrowed, as a plain pax tar, names sorted. Stays on its
+// file system: of what is mounted below, only the mount point is taken.
+Result<void> archive_tree(int root, const Sink& out);
 
 }  // namespace rcrt::image_oci

@@ -3,12 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugins/image-oci/archive_reader.h"
-#include "plugins/image-oci/entry_writer.h"
 #include "plugins/image-oci/files.h"
 #include "plugins/image-oci/import.h"
 #include "plugins/image-oci/purge.h"
 #include "plugins/image-oci/store.h"
+#include "plugins/image-oci/unpack_tree.h"
 
 namespace rcrt::image_oci {
 namespace {
@@ -17,21 +16,10 @@ namespace {
 // only at its end: on a failure the caller empties the directory.
 Result<void> apply_layer(const Store& store, const Descriptor& layer, const std::string& diff_hex, int root,
                          const Limits& limits) {
-  UniqueFd blob(openat(store.blobs(), layer.digest.substr(7).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!blob) return errno_error("cannot open layer", layer.digest);
-  LayerStream stream(blob.get(), -1, limits);
-  RCRT_TRY(stream.open());
-  ArchiveReader reader(stream, limits);
-  RCRT_TRY(reader.open());
-  EntryWriter writer(root, Whiteouts::kApply, limits);
-  Entry entry;
-  while (true) {
-    RCRT_ASSIGN(const bool more, reader.next(entry));
-    if (!more) break;
-    RCRT_TRY(writer.write(entry, reader));
-  }
-  RCRT_TRY(writer.finish());
-  RCRT_TRY(stream.finish());
+  RCRT_ASSIGN(UniqueFd fd, store.open_blob(layer.digest.substr(7)));
+  BlobFile blob(std::move(fd), layer.size, true);
+  LayerStream stream(blob, limits);
+  RCRT_TRY(unpack_tree(stream, root, Whiteouts::kApply, limits));
   if ("sha256:" + stream.blob_hex() != layer.digest || stream.diff_hex() != diff_hex)
     return error("damaged layer, wrong content of", layer.digest, "import the image again", EBADMSG);
   return {};
