@@ -9,9 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <mutex>
+
 namespace rcrt {
 
 namespace {
+
+std::mutex passing;  // points are passed by several threads
 
 // One count in a process: a plugin has a copy of this code and of its variables.
 int count() {
@@ -26,6 +30,7 @@ int count() {
 }  // namespace
 
 void fault_point(const char* name) {
+  const std::lock_guard held(passing);
   int passed = count();
   if (const char* log = getenv("RCRT_FAULT_LOG")) {
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

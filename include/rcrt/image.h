@@ -10,6 +10,8 @@
  *                          in one overlayfs option string: the first seven digits
  *                          of the hex, from its left, that name no other layer
  *   incoming/              what is being made; left behind only by a killed process
+ *   partial/<hex>          what there is of a blob that is being fetched, locked (flock(2)) by
+ *                          who fetches it; the next attempt goes on from there
  *
  *   layers/.lock           flock(2): shared while contents are added, exclusive while
  *                          they are deleted

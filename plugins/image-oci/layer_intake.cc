@@ -20,30 +20,28 @@ bool same_file(int fd, int dir, const char* name) {
 }
 
 // The file of a blob that is being fetched, locked; an invalid descriptor when another
-// process has the lock and `busy` says not to wait.
-Result<UniqueFd> lock_partial(const Store& store, const std::string& name, LayerSet::Busy busy) {
+// process has the lock and `busy` says not to wait. The blob may be in the store by then.
+Result<UniqueFd> lock_partial(const Store& store, const LayerWanted& wanted, LayerSet::Busy busy) {
+  const char* const name = wanted.blob_hex.c_str();
   while (true) {
-    UniqueFd fd(openat(store.incoming(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+    UniqueFd fd(openat(store.partial(), name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
     if (!fd) return errno_error("cannot create a blob's file in the image store");
     while (flock(fd.get(), busy == LayerSet::Busy::kSkip ? LOCK_EX | LOCK_NB : LOCK_EX) != 0) {
       if (errno == EWOULDBLOCK) return UniqueFd();
       if (errno != EINTR) return errno_error("cannot lock a blob of the image store");
     }
-    if (same_file(fd.get(), store.incoming(), name.c_str())) return fd;
-    // Whoever had it has moved it into the store, or deleted it.
-    struct stat info{};
-    if (fstat(fd.get(), &info) == 0 && info.st_nlink > 0) return fd;
+    // Whoever had it may have moved it into the store, or deleted it.
+    if (same_file(fd.get(), store.partial(), name) || store.has_blob(wanted.blob_hex, wanted.blob_size))
+      return fd;
   }
 }
 
 }  // namespace
 
-std::string partial_name(const std::string& hex) { return hex + ".partial"; }
-
 LayerIntake::~LayerIntake() {
   // What failed is not worth going on with, and a full disk wants its space back.
   if (failure_ && set_ != nullptr && !blob_stored_ && !wanted_.blob_hex.empty())
-    unlinkat(set_->store_.incoming(), partial_name(wanted_.blob_hex).c_str(), 0);
+    unlinkat(set_->store_.partial(), wanted_.blob_hex.c_str(), 0);
 }
 
 Result<void> LayerIntake::write(const void* data, size_t size) {
@@ -80,12 +78,12 @@ Result<LayerIntake*> LayerSet::add(const LayerWanted& wanted, Busy busy) {
   }
   UniqueFd partial;
   if (!store_.has_blob(wanted.blob_hex, wanted.blob_size)) {
-    RCRT_ASSIGN(partial, lock_partial(store_, partial_name(wanted.blob_hex), busy));
+    RCRT_ASSIGN(partial, lock_partial(store_, wanted, busy));
     if (!partial) return nullptr;
   }
   if (store_.has_blob(wanted.blob_hex, wanted.blob_size)) {
-    if (partial && same_file(partial.get(), store_.incoming(), partial_name(wanted.blob_hex).c_str()))
-      unlinkat(store_.incoming(), partial_name(wanted.blob_hex).c_str(), 0);
+    if (partial && same_file(partial.get(), store_.partial(), wanted.blob_hex.c_str()))
+      unlinkat(store_.partial(), wanted.blob_hex.c_str(), 0);
     RCRT_ASSIGN(UniqueFd fd, store_.open_blob(wanted.blob_hex));
     layer->blob_ = std::make_unique<BlobFile>(std::move(fd), wanted.blob_size, true);
     layer->blob_stored_ = layer->ended_ = true;

@@ -70,7 +70,7 @@ void LayerSet::work() {
     held.lock();
     if (facts) {
       layer->facts_ = std::move(*facts);
-    } else if (!layer->failure_) {
+    } else if (!layer->failure_ && !pool_->stopping) {  // giving up is no failure
       layer->failure_ = facts.error();
     }
     layer->state_ = LayerIntake::State::kDone;
@@ -137,7 +137,7 @@ Result<void> LayerSet::publish(const std::vector<Document>& documents) {
     fault_point("image-oci: layer linked");
     if (!layer->blob_stored_) {
       const bool partial = !layer->wanted_.blob_hex.empty();
-      RCRT_TRY(partial ? store_.place_blob(store_.incoming(), partial_name(layer->facts_.blob_hex).c_str(),
+      RCRT_TRY(partial ? store_.place_blob(store_.partial(), layer->facts_.blob_hex.c_str(),
                                            layer->facts_.blob_hex)
                        : store_.place_blob(layer->workspace_->fd(), kBlobName, layer->facts_.blob_hex));
       fault_point("image-oci: blob in place");

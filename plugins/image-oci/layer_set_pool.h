@@ -14,9 +14,6 @@ namespace rcrt::image_oci {
 inline constexpr const char* kBlobName = "blob";
 inline constexpr const char* kTreeName = "tree";
 
-// In incoming/: the bytes of a blob that is being fetched.
-std::string partial_name(const std::string& hex);
-
 struct LayerSet::Pool {
   std::mutex mutex;
   std::condition_variable changed;

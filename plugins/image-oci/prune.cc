@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <set>
@@ -52,6 +53,21 @@ Result<void> discard(const Store& store, int from, const std::string& name, uint
   return remove_tree(store.incoming(), name.c_str());
 }
 
+// Of blobs that somebody is fetching, those nobody has come back for within a day.
+Result<void> prune_partials(const Store& store, uint64_t* freed) {
+  constexpr time_t kDay = 24 * 60 * 60;
+  RCRT_ASSIGN(const auto names, names_in(store.partial()));
+  for (const std::string& name : names) {
+    struct stat info{};
+    if (fstatat(store.partial(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    const bool orphan = faccessat(store.blobs(), name.c_str(), F_OK, 0) == 0;
+    if (!orphan && info.st_mtime + kDay > time(nullptr)) continue;
+    *freed += static_cast<uint64_t>(info.st_blocks) * 512;
+    RCRT_TRY(remove_tree(store.partial(), name.c_str()));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<uint64_t> prune_store(const std::string& root, const std::vector<std::string>& keep) {
@@ -76,6 +92,8 @@ Result<uint64_t> prune_store(const std::string& root, const std::vector<std::str
     freed += tree_bytes(store.incoming(), name.c_str());
     RCRT_TRY(remove_tree(store.incoming(), name.c_str()));
   }
+
+  RCRT_TRY(prune_partials(store, &freed));
 
   RCRT_ASSIGN(const auto links, names_in(store.links()));
   for (const std::string& name : links) {

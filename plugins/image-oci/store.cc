@@ -65,6 +65,7 @@ Result<Store> Store::open(const std::string& root) {
   RCRT_ASSIGN(store.layers_, make_directory(top.get(), "layers"));
   RCRT_ASSIGN(store.links_, make_directory(store.layers_.get(), "l"));
   RCRT_ASSIGN(store.incoming_, make_directory(top.get(), "incoming"));
+  RCRT_ASSIGN(store.partial_, make_directory(top.get(), "partial"));
   if (faccessat(store.images(), "oci-layout", F_OK, 0) != 0)
     RCRT_TRY(write_file_atomically(store.images(), "oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
   return store;

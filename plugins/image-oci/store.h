@@ -62,9 +62,10 @@ class Store {
   int layers() const { return layers_.get(); }
   int links() const { return links_.get(); }
   int incoming() const { return incoming_.get(); }
+  int partial() const { return partial_.get(); }
 
  private:
-  UniqueFd images_, blobs_, layers_, links_, incoming_;
+  UniqueFd images_, blobs_, layers_, links_, incoming_, partial_;
 };
 
 // A folder of its own in incoming/, deleted with all in it when this goes. What a killed
