@@ -123,7 +123,7 @@ Status delete_link(Netlink& route, const std::string& name) {
   return {};
 }
 
-Expected<int> create_bridge(Netlink& route, const std::string& name, uint32_t mtu) {
+Expected<int> create_bridge(Netlink& route, const std::string& name) {
   // Without an address of its own a bridge takes its lowest port's, and changes it as
   // containers come and go.
   std::array<uint8_t, 6> mac{};
@@ -133,7 +133,6 @@ Expected<int> create_bridge(Netlink& route, const std::string& name, uint32_t mt
   Message message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
   message.put(IFLA_IFNAME, name);
   message.put(IFLA_ADDRESS, mac.data(), mac.size());
-  message.put_u32(IFLA_MTU, mtu);
   message.nest(IFLA_LINKINFO, [&] { message.put(IFLA_INFO_KIND, std::string_view("bridge")); });
   RCRT_ASSIGN(int code, route.request(std::move(message)));
   if (code == EOPNOTSUPP)
@@ -151,7 +150,10 @@ Status start_bridge(Netlink& route, int bridge, const Network& network) {
   for (const Range* range : {&network.v4, &network.v6})
     if (range->subnet.valid())
       messages.push_back(address_message(bridge, range->gateway, range->subnet.prefix));
-  messages.push_back(link_message(RTM_NEWLINK, 0, bridge, IFF_UP, IFF_UP));
+  Message up = link_message(RTM_NEWLINK, 0, bridge, IFF_UP, IFF_UP);
+  // Not when it is created: only an MTU that is set later stays when the bridge has no port.
+  up.put_u32(IFLA_MTU, network.mtu);
+  messages.push_back(std::move(up));
   RCRT_ASSIGN(auto codes, route.send_all(messages));
   for (size_t i = 0; i < codes.size(); ++i)
     if (codes[i] != 0)

@@ -31,7 +31,7 @@ Expected<std::vector<Link>> all_links(Netlink& route);
 Status delete_link(Netlink& route, const std::string& name);
 
 // A bridge with its own stable MAC address, down. Gives its index.
-Expected<int> create_bridge(Netlink& route, const std::string& name, uint32_t mtu);
+Expected<int> create_bridge(Netlink& route, const std::string& name);
 // Addresses of the host on the bridge, then up.
 Status start_bridge(Netlink& route, int bridge, const Network& network);
 Status set_master(Netlink& route, const std::string& name, int bridge);

@@ -195,11 +195,18 @@ TEST_F(BridgeTest, ConnectsWithTheUplinksMtuAndGivesTheHostBack) {
   EXPECT_NE(b.observe("ping -c1 -W2 " + first).find(" 0% packet loss"), std::string::npos);
   EXPECT_NE(b.observe("ping -c1 -W2 203.0.113.9").find(" 0% packet loss"), std::string::npos);
   EXPECT_NE(b.observe("ip link show eth0").find("mtu 1400"), std::string::npos);
+  EXPECT_NE(observe("ip link show rcrt0").find("mtu 1400"), std::string::npos);
   EXPECT_EQ(host.call(net_->detach, request(1), {{"netns", a.fd()}}), 0);
   EXPECT_EQ(host.call(net_->detach, request(1), {{"netns", a.fd()}}), 0) << "idempotent";
   EXPECT_EQ(host.call(net_->idle, shared()), 0);
   EXPECT_NE(observe("nft list tables").find("inet rcrt"), std::string::npos) << "one container is left";
   EXPECT_EQ(host.call(net_->detach, request(2), {{"netns", b.fd()}}), 0);
+  // The links of those that are gone go some time after them.
+  EXPECT_EQ(
+      observe(
+          "for i in $(ip -o link show master rcrt0 | cut -d: -f2 | cut -d@ -f1); do ip link del $i; done"),
+      "");
+  EXPECT_NE(observe("ip link show rcrt0").find("mtu 1400"), std::string::npos) << "without ports too";
   EXPECT_EQ(host.call(net_->idle, shared()), 0);
   EXPECT_EQ(before_->diff(HostState::take()), "");
 }
