@@ -129,16 +129,17 @@ Json describe(const Container& container, const Paths& paths) {
   Json spec = config.value("spec", Json::object());
   Json process = spec.value("process", Json::object());
   auto args = process.value("args", std::vector<std::string>());
-  std::string state = paths.container_state(container.id);
+  std::string etc = config.value("etcFolder", "");
+  if (etc.empty()) etc = paths.container_state(container.id);
   return {{"Id", container.id},
           {"Created", timestamp(config.value("created", int64_t{0}))},
           {"Path", args.empty() ? "" : args[0]},
           {"Args", std::vector<std::string>(args.empty() ? args.end() : args.begin() + 1, args.end())},
           {"State", state_of(container)},
           {"Image", config.value("imageId", "")},
-          {"ResolvConfPath", state + "/resolv.conf"},
-          {"HostnamePath", state + "/hostname"},
-          {"HostsPath", state + "/hosts"},
+          {"ResolvConfPath", etc + "/resolv.conf"},
+          {"HostnamePath", etc + "/hostname"},
+          {"HostsPath", etc + "/hosts"},
           {"LogPath", config.value("logPath", "")},
           {"Name", "/" + container.name()},
           {"RestartCount", 0},

@@ -139,8 +139,15 @@ Result<Engine*> Context::engine() {
   for (const std::string& folder : {paths.root, paths.state})
     if (folder[0] != '/')
       return error("not an absolute path", folder, "--root and --state are absolute", EINVAL);
-  paths.plugin_folders.insert(paths.plugin_folders.begin(), globals.plugin_dirs.begin(),
-                              globals.plugin_dirs.end());
+  std::vector<std::string> folders;
+  for (const auto& dir : globals.plugin_dirs) {
+    // Absolute: those who clean up are in another working directory.
+    char* real = realpath(dir.c_str(), nullptr);
+    if (real == nullptr && !dir.starts_with('/')) return errno_error("cannot use plugin folder", dir);
+    folders.emplace_back(real == nullptr ? dir : real);
+    free(real);
+  }
+  paths.plugin_folders.insert(paths.plugin_folders.begin(), folders.begin(), folders.end());
   if (geteuid() != 0) return error("rcrt needs root", "", "run it with sudo", EPERM);
   umask(022);
   bool debug = globals.debug;

@@ -122,7 +122,7 @@ po::options_description global_options() {
       ("plugin-dir", words("DIR"), "look for plugins here first")                                  //
       ("net", words("NETWORK"), "network: none, bridge, host, container:NAME or a plugin's name")  //
       ("network", words("NETWORK"), "the same as --net")                                           //
-      ("storage", word("PLUGIN"), "storage plugin: overlay or dir")                                //
+      ("storage", word("PLUGIN"), "storage plugin: overlay, dir or another's name")                //
       ("isolation", word("PLUGINS"), "isolation plugins, separated by commas (cgroup,seccomp)")    //
       ("debug", toggle(), "print what plugins log")                                                //
       ("help", toggle(), "print this help");

@@ -87,8 +87,13 @@ class Engine {
                             Json request = Json::object());
 
   // --- engine_images.cc
-  // The image, the embedded one imported at first use.
-  Result<Image> find_image(const std::string& reference);
+  // The image. The embedded one is imported at first use, or only described: without id and layers.
+  enum class Missing { import, describe };
+  Result<Image> find_image(const std::string& reference, Missing missing = Missing::import);
+  // What the word in the image's place means to a storage plugin with sources of its own; empty
+  // when the plugin takes images. Changes nothing.
+  Result<std::string> storage_source(const std::string& storage, const std::string& word,
+                                     const Json& options);
   Result<std::string> import(const std::string& source, const std::string& name, const Json& config);
   Result<void> unpack(const std::string& name, const std::string& directory);
   Result<void> remove_image(const std::string& reference, bool force);
@@ -100,8 +105,11 @@ class Engine {
                        const std::string& interface) const;
   Result<Json> attach_network(const NetworkChoice& network, const Json& request, int netns);
   Result<void> undo_step(const JournalEntry& entry, bool remove);
+  void use_plugins_of(const Container& container, const std::vector<JournalEntry>& entries = {});
   std::vector<std::string> names_of(const std::string& id) const;
   Result<void> kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries);
+  // The container of "container:NAME".
+  Result<Container> running_container(const std::string& mode) const;
   Result<std::string> resolve_namespace_mode(const std::string& mode, const char* ns) const;
 
   Paths paths_;
@@ -114,7 +122,8 @@ class Engine {
 
 // /etc/hosts and /etc/resolv.conf of a container, from its configuration and the results
 // of its networks' attach.
-bool leads_out(const Json& networks);  // some network has a gateway
+bool leads_out(const Json& networks);   // some network has a gateway
+bool says_names(const Json& networks);  // some network has an address or name servers
 std::string hosts_text(const Json& config, const Json& networks);
 std::string resolv_text(const Json& config, const Json& networks);
 

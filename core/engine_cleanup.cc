@@ -18,6 +18,20 @@
 
 namespace rcrt {
 
+// They may be in a folder that only the run was told of.
+void Engine::use_plugins_of(const Container& container, const std::vector<JournalEntry>& entries) {
+  auto search = [&](const Json& record, const char* member) {
+    std::vector<std::string> folders;
+    if (auto it = record.find(member); it != record.end() && it->is_array())
+      for (const auto& folder : *it)
+        if (folder.is_string()) folders.push_back(folder.get<std::string>());
+    plugins_.also_search(folders);
+  };
+  search(container.config, "pluginFolders");
+  for (const auto& entry : entries)
+    if (entry.step == "name") search(entry.request, "plugin_folders");
+}
+
 Result<void> Engine::undo_step(const JournalEntry& entry, bool remove) {
   if (entry.step == "storage") {
     RCRT_ASSIGN(const Plugin* plugin, plugins_.load("storage", entry.plugin));
@@ -65,6 +79,7 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
 
   std::string state = paths_.container_state(id);
   RCRT_ASSIGN(auto entries, Journal::read(state));
+  use_plugins_of(container, entries);
   bool begun = std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "started"; });
   bool started = container.exit || begun;
   remove = remove || container.auto_remove() || !started;

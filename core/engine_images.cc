@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <rcrt/image.h>
+#include <rcrt/storage.h>
 #include <stdlib.h>
 
 #include <set>
@@ -26,14 +27,40 @@ Result<std::string> absolute(const std::string& path) {
 
 }  // namespace
 
-Result<Image> Engine::find_image(const std::string& reference) {
+Result<Image> Engine::find_image(const std::string& reference, Missing missing) {
   auto image = images_.resolve(reference);
   if (image || image.error().code != ENOENT) return image;
   auto name = normalize_reference(reference);
   if (!name || *name != kEmbeddedName) return image;
   Json config = {{"Cmd", {"sh"}}, {"Env", {std::string("PATH=") + kDefaultPath}}};
+  if (missing == Missing::describe) {
+    Image planned;
+    planned.name = kEmbeddedName;
+    planned.config = {{"config", config}};
+    return planned;
+  }
   RCRT_TRY(import(paths_.embedded_image(), kEmbeddedName, config));
   return images_.resolve(reference);
+}
+
+Result<std::string> Engine::storage_source(const std::string& storage, const std::string& word,
+                                           const Json& options) {
+  RCRT_ASSIGN(const Plugin* plugin, plugins_.load("storage", storage));
+  const auto* table = plugin->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+  if (table->source == nullptr) return std::string();
+  RCRT_ASSIGN(PluginReply reply,
+              plugin->call(table->source, "source", {{"word", word}, {"options", options}}));
+  if (auto it = reply.result.find("source"); it != reply.result.end()) {
+    if (it->is_string() && !it->get_ref<const std::string&>().empty()) return it->get<std::string>();
+    return error("plugin gave no source", plugin->path(), "report it to the plugin's author");
+  }
+  char* real = realpath(word.c_str(), nullptr);
+  if (real == nullptr)
+    return errno_error("cannot use as a root", word,
+                       "with --storage=" + storage + " a path stands in the image's place");
+  std::string source = real;
+  free(real);
+  return source;
 }
 
 Result<std::string> Engine::import(const std::string& source, const std::string& name, const Json& config) {

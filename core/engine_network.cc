@@ -17,14 +17,16 @@ namespace {
 
 std::string bare_address(const std::string& address) { return address.substr(0, address.find('/')); }
 
-// The host's name servers that a container can reach: none on a loopback address.
-std::vector<std::string> host_resolv_lines() {
+// The host's name servers that a container can reach: on a network of its own, none at a
+// loopback address.
+std::vector<std::string> host_resolv_lines(bool host_network) {
   std::vector<std::string> lines;
   auto text = read_file("/etc/resolv.conf");
   if (!text) return lines;
   for (const auto& line : split_words(*text, '\n')) {
     bool server = line.starts_with("nameserver");
-    if (server && (line.find(" 127.") != std::string::npos || line.find(" ::1") != std::string::npos))
+    if (server && !host_network &&
+        (line.find(" 127.") != std::string::npos || line.find(" ::1") != std::string::npos))
       continue;
     if (server || line.starts_with("search") || line.starts_with("options")) lines.push_back(line);
   }
@@ -39,15 +41,34 @@ std::string first_gateway(const Json& networks) {
   return {};
 }
 
+bool has_own_network(const Container& container) {
+  Json spec = container.config.value("spec", Json::object());
+  for (const auto& ns : spec.value("linux", Json::object()).value("namespaces", Json::array()))
+    if (ns.value("type", "") == "network") return !ns.contains("path");
+  return false;
+}
+
 }  // namespace
 
 bool leads_out(const Json& networks) { return !first_gateway(networks).empty(); }
+
+bool says_names(const Json& networks) {
+  for (const auto& network : networks)
+    for (const char* member : {"addresses", "dns"})
+      if (auto it = network["result"].find(member); it != network["result"].end() && !it->empty())
+        return true;
+  return false;
+}
 
 std::string hosts_text(const Json& config, const Json& networks) {
   std::string text =
       "127.0.0.1\tlocalhost\n"
       "::1\tlocalhost ip6-localhost ip6-loopback\n"
       "fe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
+  if (config.value("hostNetwork", false)) {
+    if (auto host = read_file("/etc/hosts")) text = *host;
+    if (!text.empty() && text.back() != '\n') text += '\n';
+  }
   std::string names = config.value("hostname", "");
   if (std::string domain = config.value("domainname", ""); !domain.empty())
     names = names + "." + domain + " " + names;
@@ -85,11 +106,10 @@ std::string resolv_text(const Json& config, const Json& networks) {
     add("search", search);
     add("options", options);
   }
-  bool host_network =
-      config.value("networks", std::vector<std::string>()) == std::vector<std::string>{"host"};
+  bool host_network = config.value("hostNetwork", false);
   std::string text;
   if (connected || host_network) {
-    for (const auto& line : host_resolv_lines()) {
+    for (const auto& line : host_resolv_lines(host_network)) {
       bool taken = (line.starts_with("nameserver") && !servers.empty()) ||
                    (line.starts_with("search") && !search.empty()) ||
                    (line.starts_with("options") && !options.empty());
@@ -160,6 +180,10 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (!container.open_process())
     return error("container is not running", container.name(), "start it first", ESRCH);
+  if (!has_own_network(container))
+    return error("container has no network of its own", container.name(),
+                 "it uses the host's or another container's", EINVAL);
+  use_plugins_of(container);
   RCRT_ASSIGN(NetworkChoice network, find_network(network_name));
   int index = 0;
   std::set<std::string> used;
@@ -208,6 +232,7 @@ Result<void> Engine::disconnect(const std::string& network_name, const std::stri
   if (it == networks.end())
     return error("container is not connected to", network_name, "see `rcrt inspect`", ENOENT);
   std::string plugin_name = it->value("plugin", "");
+  use_plugins_of(container);
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("net", plugin_name));
   const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
   std::string path = "/proc/" + std::to_string(container.pid()) + "/ns/net";
@@ -244,11 +269,16 @@ Result<Json> Engine::network_call(const std::string& plugin_name, const std::str
   return std::move(reply.result);
 }
 
-Result<std::string> Engine::resolve_namespace_mode(const std::string& mode, const char* ns) const {
+Result<Container> Engine::running_container(const std::string& mode) const {
   RCRT_ASSIGN(std::string id, containers_.find(mode.substr(strlen("container:"))));
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (!container.open_process())
     return error("container is not running", container.name(), "start it first", ESRCH);
+  return container;
+}
+
+Result<std::string> Engine::resolve_namespace_mode(const std::string& mode, const char* ns) const {
+  RCRT_ASSIGN(Container container, running_container(mode));
   return "path:/proc/" + std::to_string(container.pid()) + "/ns/" + ns;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The way of a container from options to a running process: resolve, prepare, commit.
 #include <fcntl.h>
+#include <limits.h>
 #include <rcrt/isolation.h>
 #include <rcrt/network.h>
 #include <rcrt/storage.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/fault.h"
 #include "core/engine.h"
@@ -18,15 +20,18 @@
 namespace rcrt {
 namespace {
 
+constexpr char kPublishing[] = "publishing needs a network such as --net=bridge";
+
 // What is known before anything is made.
 struct Resolved {
   Json image_config = Json::object();  // image-spec "config"
   std::string image_name, image_id;
   std::vector<std::string> layers;
-  std::string source;  // a plain directory instead of layers
+  std::string source;  // the storage plugin's own, instead of layers
   std::vector<NetworkChoice> networks;
   bool host_network = false;
-  std::string network_path;
+  std::string network_path;  // of another container, with the files of its /etc
+  std::string etc_folder;
 };
 
 Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths,
@@ -99,11 +104,14 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"storage", options.storage},
           {"storageRequest", storage_request(options, resolved, paths, layers_dir, id)},
           {"isolation", options.isolation},
+          {"pluginFolders", paths.plugin_folders},
           {"networks", options.networks},
           {"ports", ports_json(options.ports)},
           {"ip", options.ip},
           {"ip6", options.ip6},
           {"mac", options.mac},
+          {"etcFolder", resolved.etc_folder},
+          {"hostNetwork", resolved.host_network},
           {"hostname", options.hostname.empty() ? id.substr(0, 12) : options.hostname},
           {"domainname", options.domainname},
           {"addHost", options.add_host},
@@ -136,7 +144,7 @@ Result<void> make_bind_sources(const RunOptions& options) {
 // One run in the making. Destroyed before finish(), it rolls everything back.
 class Creation {
  public:
-  Creation(Engine& engine, const RunOptions& options) : engine_(engine), options_(options) {}
+  Creation(Engine& engine, RunOptions options) : engine_(engine), options_(std::move(options)) {}
   ~Creation() {
     if (id_.empty() || done_) return;
     launcher_.reset();  // the monitor kills the half-made container
@@ -147,11 +155,14 @@ class Creation {
           "roll-back is not complete, `rcrt system recover` retries it: " + result.error().message());
   }
 
-  Result<Resolved> resolve();
+  // Completes options_ by what is found out.
+  Result<Resolved> resolve(Engine::Missing missing = Engine::Missing::import);
   Result<Json> explain();
   Result<Running> run();
 
  private:
+  Result<void> join_namespaces();
+  Result<void> join_network(Resolved& resolved, const std::string& mode);
   Result<void> record();  // folders, lock, journal, name
   Result<void> prepare_storage();
   Result<void> configure();     // the OCI configuration and the files of /etc
@@ -163,11 +174,14 @@ class Creation {
   Result<void> write_etc_files(bool first);
   Result<void> journal(const char* step, const std::string& plugin, Json request);
 
+  void use_etc_files(SpecInput& input) const;
+  UniqueFd with_users() const;  // where a root that is not made yet has its /etc/passwd
+
   const Paths& paths() const { return engine_.paths_; }
   std::string state_file(const char* name) const { return paths().container_state(id_) + "/" + name; }
 
   Engine& engine_;
-  const RunOptions& options_;
+  RunOptions options_;
   Resolved resolved_;
   std::string id_, name_;
   std::optional<ContainerLock> lock_;
@@ -183,32 +197,54 @@ class Creation {
   bool done_ = false;
 };
 
-Result<Resolved> Creation::resolve() {
+// "container:NAME" becomes the path of a namespace.
+Result<void> Creation::join_namespaces() {
+  for (auto [mode, ns] :
+       {std::pair{&options_.pid_mode, "pid"}, {&options_.ipc_mode, "ipc"}, {&options_.uts_mode, "uts"}}) {
+    if (!mode->starts_with("container:")) continue;
+    RCRT_ASSIGN(*mode, engine_.resolve_namespace_mode(*mode, ns));
+  }
+  return {};
+}
+
+// The other container's network, with its host name and the files of its /etc.
+Result<void> Creation::join_network(Resolved& resolved, const std::string& mode) {
+  const RunOptions& o = options_;
+  if (!o.hostname.empty() || !o.domainname.empty() || !o.add_host.empty() || !o.dns.empty() ||
+      !o.dns_search.empty() || !o.dns_options.empty() || !o.ports.empty() || !o.ip.empty() ||
+      !o.ip6.empty() || !o.mac.empty())
+    return error("conflicting options with network", mode,
+                 "names, addresses, DNS and ports are those of the other container", EINVAL);
+  RCRT_ASSIGN(Container other, engine_.running_container(mode));
+  RCRT_ASSIGN(std::string path, engine_.resolve_namespace_mode(mode, "net"));
+  resolved.network_path = path.substr(strlen("path:"));
+  resolved.etc_folder = other.config.value("etcFolder", "");
+  if (resolved.etc_folder.empty()) resolved.etc_folder = paths().container_state(other.id);
+  options_.hostname = other.config.value("hostname", "");
+  options_.domainname = other.config.value("domainname", "");
+  return {};
+}
+
+Result<Resolved> Creation::resolve(Engine::Missing missing) {
   Resolved resolved;
-  if (options_.storage == "dir") {
-    char* real = realpath(options_.image.c_str(), nullptr);
-    if (real == nullptr) return errno_error("cannot use root directory", options_.image);
-    resolved.source = real;
-    free(real);
-    struct stat st;
-    if (stat(resolved.source.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
-      return error("root is not a directory", options_.image, "with --storage=dir the image is a directory",
-                   ENOTDIR);
-    if (resolved.source == "/")
-      return error("refusing to run in the host's own root", options_.image, "name a directory below it",
-                   EINVAL);
-  } else {
-    RCRT_ASSIGN(Image image, engine_.find_image(options_.image));
+  RCRT_TRY(join_namespaces());
+  RCRT_ASSIGN(resolved.source,
+              engine_.storage_source(options_.storage, options_.image, options_.storage_options));
+  if (resolved.source.empty()) {
+    RCRT_ASSIGN(Image image, engine_.find_image(options_.image, missing));
     if (auto it = image.config.find("config"); it != image.config.end() && it->is_object())
       resolved.image_config = *it;
     resolved.image_name = image.name;
     resolved.image_id = image.id;
     resolved.layers = std::move(image.layers);
   }
+  bool joins = false;
   for (const auto& name : options_.networks) {
+    if (std::ranges::count(options_.networks, name) > 1)
+      return error("network is named twice", name, "once is enough", EINVAL);
     if (name.starts_with("container:")) {
-      RCRT_ASSIGN(std::string mode, engine_.resolve_namespace_mode(name, "net"));
-      resolved.network_path = mode.substr(5);
+      if (options_.networks.size() == 1) RCRT_TRY(join_network(resolved, name));
+      joins = true;
       continue;
     }
     RCRT_ASSIGN(NetworkChoice network, engine_.find_network(name));
@@ -220,17 +256,39 @@ Result<Resolved> Creation::resolve() {
     else
       resolved.networks.push_back(std::move(network));
   }
-  if (options_.networks.size() > 1 && (resolved.host_network || !resolved.network_path.empty()))
+  if (options_.networks.size() > 1 && (resolved.host_network || joins))
     return error("conflicting networks", "", "host and container:NAME cannot be combined with others",
                  EINVAL);
-  if (!options_.ports.empty() && (resolved.networks.empty() || resolved.networks[0].plugin == "none"))
-    return error("cannot publish ports", options_.networks[0],
-                 "publishing needs a network such as --net=bridge", EINVAL);
+  if (!options_.ports.empty() && resolved.networks.empty())
+    return error("cannot publish ports on network", options_.networks[0], kPublishing, EINVAL);
+  if (resolved.host_network && options_.hostname.empty()) {
+    char name[HOST_NAME_MAX + 1] = {};
+    if (gethostname(name, sizeof name - 1) == 0) options_.hostname = name;
+  }
   return resolved;
 }
 
+void Creation::use_etc_files(SpecInput& input) const {
+  std::string folder =
+      resolved_.etc_folder.empty() ? paths().container_state(input.id) : resolved_.etc_folder;
+  input.hosts_file = folder + "/hosts";
+  input.hostname_file = folder + "/hostname";
+  input.resolv_file = folder + "/resolv.conf";
+}
+
+UniqueFd Creation::with_users() const {
+  if (!resolved_.source.empty())
+    return UniqueFd(open(resolved_.source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  for (const auto& layer : resolved_.layers) {
+    std::string path = engine_.images_.layers_dir() + "/" + layer;
+    UniqueFd folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (folder && faccessat(folder.get(), "etc/passwd", F_OK, AT_SYMLINK_NOFOLLOW) == 0) return folder;
+  }
+  return {};
+}
+
 Result<Json> Creation::explain() {
-  RCRT_ASSIGN(resolved_, resolve());
+  RCRT_ASSIGN(resolved_, resolve(Engine::Missing::describe));
   std::string id = "<id>";
   SpecInput input;
   input.id = id;
@@ -238,15 +296,11 @@ Result<Json> Creation::explain() {
   input.host_network = resolved_.host_network;
   input.network_path = resolved_.network_path;
   std::string user = options_.user.empty() ? input.image_config.value("User", "") : options_.user;
-  UniqueFd top;
-  std::string top_layer = resolved_.source;
-  if (top_layer.empty() && !resolved_.layers.empty())
-    top_layer = engine_.images_.layers_dir() + "/" + resolved_.layers.back();
-  top.reset(open(top_layer.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  RCRT_ASSIGN(input.user, resolve_user(top.get(), user, options_.groups));
-  input.hosts_file = paths().container_state(id) + "/hosts";
-  input.hostname_file = paths().container_state(id) + "/hostname";
-  input.resolv_file = paths().container_state(id) + "/resolv.conf";
+  UniqueFd root = with_users();
+  auto found = resolve_user(root.get(), user, options_.groups);
+  if (!found && !root) found.error().hint = "its root is not there yet to look into: give numbers";
+  RCRT_ASSIGN(input.user, std::move(found));
+  use_etc_files(input);
   RCRT_ASSIGN(Json spec, build_spec(options_, input));
   Json config =
       container_config(options_, resolved_, paths(), id, options_.name, spec, engine_.images_.layers_dir());
@@ -274,7 +328,12 @@ Result<Json> Creation::explain() {
                        {"plan", reply.result}});
     ++index;
   }
-  return Json{{"spec", spec}, {"cgroup", spec["linux"]["cgroupsPath"]}, {"plugins", plugins}};
+  Json image = {{"name", resolved_.image_name}, {"id", resolved_.image_id}};
+  if (resolved_.image_id.empty())
+    image = {{"name", resolved_.image_name}, {"import", paths().embedded_image()}};
+  if (!resolved_.source.empty()) image = {{"source", resolved_.source}};
+  return Json{
+      {"image", image}, {"spec", spec}, {"cgroup", spec["linux"]["cgroupsPath"]}, {"plugins", plugins}};
 }
 
 Result<void> Creation::journal(const char* step, const std::string& plugin, Json request) {
@@ -315,7 +374,7 @@ Result<void> Creation::record() {
   RCRT_ASSIGN(Journal opened, Journal::open(paths().container_state(id_)));
   journal_ = std::move(opened);
   name_ = options_.name.empty() ? generated_name(id_) : options_.name;
-  RCRT_TRY(journal("name", "", {{"name", name_}}));
+  RCRT_TRY(journal("name", "", {{"name", name_}, {"plugin_folders", paths().plugin_folders}}));
   RCRT_TRY(engine_.containers_.take_name(name_, id_));
   fault_point("named");
   return {};
@@ -341,9 +400,7 @@ Result<void> Creation::configure() {
   input.network_path = resolved_.network_path;
   std::string user = options_.user.empty() ? input.image_config.value("User", "") : options_.user;
   RCRT_ASSIGN(input.user, resolve_user(root_.get(), user, options_.groups));
-  input.hosts_file = state_file("hosts");
-  input.hostname_file = state_file("hostname");
-  input.resolv_file = state_file("resolv.conf");
+  use_etc_files(input);
   RCRT_TRY(make_bind_sources(options_));
   RCRT_ASSIGN(spec_, build_spec(options_, input));
   config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
@@ -358,6 +415,7 @@ Result<void> Creation::write_config() {
 }
 
 Result<void> Creation::write_etc_files(bool first) {
+  if (!resolved_.etc_folder.empty()) return {};  // another container's
   if (first) RCRT_TRY(overwrite_file(state_file("hostname"), config_.value("hostname", "") + "\n"));
   RCRT_TRY(overwrite_file(state_file("hosts"), hosts_text(config_, attached_)));
   RCRT_TRY(overwrite_file(state_file("resolv.conf"), resolv_text(config_, attached_)));
@@ -433,6 +491,8 @@ Result<void> Creation::attach_networks() {
     if (table->detach != nullptr) RCRT_TRY(journal("network", network.plugin, request));
     RCRT_ASSIGN(Json result, engine_.attach_network(network, request, process_->netns.get()));
     fault_point("network attached");
+    if (request["ports"].size() > result.value("ports", Json::array()).size())
+      return error("cannot publish ports on network", network.name, kPublishing, EINVAL);
     idle_later_ = idle_later_ || table->idle != nullptr;
     attached_.push_back({{"name", network.name},
                          {"plugin", network.plugin},
@@ -441,7 +501,7 @@ Result<void> Creation::attach_networks() {
                          {"result", std::move(result)}});
     ++index;
   }
-  return leads_out(attached_) ? write_etc_files(false) : Result<void>();
+  return says_names(attached_) ? write_etc_files(false) : Result<void>();
 }
 
 Result<void> Creation::write_state(const char* status) {
@@ -484,14 +544,6 @@ Result<Running> Creation::run() {
 
 Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }
 
-Result<Running> Engine::start(const RunOptions& options) {
-  RunOptions resolved = options;
-  for (auto [mode, ns] :
-       {std::pair{&resolved.pid_mode, "pid"}, {&resolved.ipc_mode, "ipc"}, {&resolved.uts_mode, "uts"}}) {
-    if (!mode->starts_with("container:")) continue;
-    RCRT_ASSIGN(*mode, resolve_namespace_mode(*mode, ns));
-  }
-  return Creation(*this, resolved).run();
-}
+Result<Running> Engine::start(const RunOptions& options) { return Creation(*this, options).run(); }
 
 }  // namespace rcrt

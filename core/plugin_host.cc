@@ -217,6 +217,22 @@ Result<PluginReply> Plugin::call(rcrt_function function, const char* name, const
 PluginHost::PluginHost(std::vector<std::string> folders, LogSink log)
     : folders_(std::move(folders)), log_(std::move(log)) {}
 
+void PluginHost::also_search(const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders)
+    if (std::ranges::find(folders_, folder) == folders_.end()) folders_.push_back(folder);
+}
+
+Result<void> PluginHost::open_folders() {
+  for (; tried_ < folders_.size(); ++tried_) {
+    auto folder = open_plugin_folder(folders_[tried_]);
+    if (folder)
+      open_.push_back(std::move(*folder));
+    else if (folder.error().code != ENOENT)
+      return std::unexpected(folder.error());
+  }
+  return {};
+}
+
 Result<const Plugin*> PluginHost::load(const std::string& kind, const std::string& name) {
   const PluginKind* known = find_plugin_kind(kind);
   if (!known) return error("unknown kind of plugin", kind, "kinds are image, isolation, net and storage");
@@ -225,15 +241,7 @@ Result<const Plugin*> PluginHost::load(const std::string& kind, const std::strin
   const std::string file = kind + "-" + name;
   if (auto it = loaded_.find(file); it != loaded_.end()) return it->second.get();
 
-  if (open_.empty()) {
-    for (const std::string& path : folders_) {
-      auto folder = open_plugin_folder(path);
-      if (folder)
-        open_.push_back(std::move(*folder));
-      else if (folder.error().code != ENOENT)
-        return std::unexpected(folder.error());
-    }
-  }
+  RCRT_TRY(open_folders());
   for (const PluginFolder& folder : open_) {
     auto loadable = check_plugin_file(folder, file + ".so");
     if (!loadable && loadable.error().code == ENOENT) continue;

@@ -88,14 +88,20 @@ class PluginHost {
   // not optional. The Error has code ENOENT when no folder has such a plugin.
   Result<const Plugin*> load(const std::string& kind, const std::string& name);
 
+  // Further folders, searched after those there are; known ones stay where they are.
+  void also_search(const std::vector<std::string>& folders);
+
   // All plugin files in the folders, sorted by kind and name. Loads none.
   std::vector<PluginFile> list() const;
 
  private:
   std::vector<std::string> folders_;
   LogSink log_;
-  // Opened at the first load; stay open, close-on-exec, as long as what was loaded from them.
+  Result<void> open_folders();
+
+  // Opened when something is loaded; stay open, close-on-exec, as long as what was loaded from them.
   std::vector<PluginFolder> open_;
+  size_t tried_ = 0;  // of folders_
   std::map<std::string, std::unique_ptr<Plugin>> loaded_;
 };
 

@@ -35,7 +35,7 @@ struct IdMapping {
 };
 
 struct RunOptions {
-  std::string image;              // reference, or a directory with --storage=dir
+  std::string image;              // reference, or what the storage plugin takes instead
   std::vector<std::string> args;  // the command; empty: the image's
 
   std::string storage = "overlay";

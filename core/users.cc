@@ -19,6 +19,7 @@ constexpr size_t kDatabaseLimit = 8 << 20;
 
 // The text of a database inside the root; empty when there is none.
 Result<std::string> read_database(int root_fd, const char* path) {
+  if (root_fd < 0) return std::string();
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;

@@ -18,7 +18,7 @@ struct User {
 };
 
 // `user` is "name|uid[:group|gid]" or empty (root). `extra_groups` are --group-add words.
-// `root_fd` is the root of the container (may be a detached mount); its files are read
+// `root_fd` is the root of the container (may be a detached mount; -1: one without files); its files are read
 // inside it, bounded in size, and must be regular. Numbers are plain decimals below 2^31:
 // signs, leading zeros and larger values are refused.
 Result<User> resolve_user(int root_fd, const std::string& user,

@@ -108,7 +108,13 @@ static int prepare(const rcrt_call* call) {
   return 0;
 }
 
-static const rcrt_storage_v1 storage = {.size = sizeof storage, .prepare = prepare};
+/* A file instead of an image; the host makes its path absolute. */
+static int source(const rcrt_call* call) {
+  (void)call;
+  return 0;
+}
+
+static const rcrt_storage_v1 storage = {.size = sizeof storage, .prepare = prepare, .source = source};
 
 static const void* get_interface(const char* id) {
   return strcmp(id, RCRT_STORAGE_V1) == 0 ? &storage : NULL;

@@ -39,5 +39,7 @@ int main(int argc, char** argv) {
   expect(
       host.call(storage->prepare, {{"layers", {"l/a"}}, {"read_only", true}}) == -EINVAL && host.errors == 1,
       "an image is refused");
+  expect(host.call(storage->source, {{"word", "./root.squashfs"}}) == 0,
+         "it takes a file instead of an image");
   return failures != 0;
 }

@@ -19,7 +19,8 @@
  *            one (its parent exists, mode 0700), deleted with all in it by remove.
  * layers     unpacked image layers, uppermost first, relative to layers_dir; absent
  *            when the root does not come from an image. Never written to.
- * source     absolute; the directory the user named, absent when there are layers.
+ * source     what the container's root is made of in place of an image, as the function
+ *            `source` said; absent when there are layers.
  * read_only  the root is mounted read-only.
  * volatile   the data need not survive the container: no sync is ever needed.
  * options    the user's --storage-opt KEY=VALUE pairs, as strings.
@@ -57,6 +58,15 @@ typedef struct rcrt_storage_v1 {
   /* Optional. Result: { "changes": [ { "path": "/etc/x", "kind": "A"|"C"|"D" } ] },
    * sorted by path: added, changed, deleted relative to the layers. */
   rcrt_function diff;
+
+  /* Optional, since 1.1. A plugin that has it takes a source of its own where others take
+   * an image: it says what the word means that the user gave there. Called before prepare,
+   * in the user's working directory, also for a run that is only explained: makes nothing.
+   * Request: { "word": "./rootfs", "options": { } }.
+   * Result: { "source": "/srv/rootfs" }, what "source" will be in the requests above.
+   * Without that the word names a file or directory: the host follows it to its real
+   * absolute path, or reports that there is none. */
+  rcrt_function source;
 } rcrt_storage_v1;
 
 #ifdef __cplusplus

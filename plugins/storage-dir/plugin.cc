@@ -2,10 +2,12 @@
 // storage-dir: the root is a directory the user names, used in place.
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <memory>
 #include <rcrt/plugin.hpp>
 
 #include "base/fault.h"
@@ -22,6 +24,21 @@ using rcrt::sdk::Status;
 // glibc 2.36 has wrappers; <sys/mount.h> and <linux/mount.h> exclude each other there.
 int open_tree(int dir, const char* path, unsigned flags) {
   return static_cast<int>(::syscall(SYS_open_tree, dir, path, flags));
+}
+
+Status source(Call& call) {
+  std::string word = call.text("word");
+  std::unique_ptr<char, decltype(&::free)> real(::realpath(word.c_str(), nullptr), ::free);
+  struct stat info;
+  if (!real || ::stat(real.get(), &info) != 0)
+    return fail_errno("cannot use root directory", word, "with --storage=dir the image is a directory");
+  if (!S_ISDIR(info.st_mode))
+    return fail(ENOTDIR, "root is not a directory", word,
+                "unpack it first, or make an image of it with 'rcrt import'");
+  if (strcmp(real.get(), "/") == 0)
+    return fail(EINVAL, "refusing to run in the host's own root", word, "name a directory below it");
+  call.result({{"source", real.get()}});
+  return {};
 }
 
 Status prepare(Call& call) {
@@ -61,7 +78,8 @@ Status prepare(Call& call) {
   return {};
 }
 
-constexpr rcrt_storage_v1 kStorage = {.size = sizeof(rcrt_storage_v1), .prepare = RCRT_FUNCTION(prepare)};
+constexpr rcrt_storage_v1 kStorage = {
+    .size = sizeof(rcrt_storage_v1), .prepare = RCRT_FUNCTION(prepare), .source = RCRT_FUNCTION(source)};
 
 }  // namespace
 

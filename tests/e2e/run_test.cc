@@ -2,6 +2,7 @@
 // `rcrt run`: exit codes, streams, signals.
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -141,6 +142,35 @@ TEST_F(RunTest, RunsADirectoryAsItIs) {
   std::getline(std::ifstream(rootfs + "/made"), text);
   EXPECT_EQ(text, "inside");
   expect_refused(run({"--storage=dir", "run", "--rm", "/", "true"}), "host's own root");
+}
+
+TEST_F(RunTest, ExplainChangesNothing) {
+  // Nothing is imported either: not a folder is made.
+  std::string root = stage->dir() + "/other-root", state = stage->dir() + "/other-state";
+  auto explain = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--root", root, "--state", state, "run", "--explain"});
+    return run(words);
+  };
+  Output output = explain({"--net=bridge", "-p", "8080:80", "--memory=64m", "busybox", "echo", "x y"});
+  Json plan = Json::parse(output.out, nullptr, false);
+  ASSERT_TRUE(plan.is_object()) << output;
+  EXPECT_EQ(output.code, 0);
+  EXPECT_EQ(output.err, "");
+  EXPECT_EQ(plan["spec"]["process"]["args"], (Json{"echo", "x y"}));
+  EXPECT_EQ(plan["image"]["name"], "docker.io/library/busybox:latest");
+  EXPECT_EQ(plan["image"]["import"], stage->dir() + "/p/share/rcrt/images/busybox.tar");
+  EXPECT_EQ(plan["spec"]["linux"]["resources"]["memory"]["limit"], 64 << 20);
+  EXPECT_EQ(plan["plugins"].size(), 4u) << plan["plugins"];
+  EXPECT_EQ(explain({"busybox"}).code, 0);
+  EXPECT_EQ(explain({"--user", "1000:1000", "busybox"}).code, 0);
+  expect_refused(explain({"--user", "nobody", "busybox"}), "give numbers");
+  expect_refused(explain({"no-such-image", "true"}), "no-such-image");
+  EXPECT_NE(access(root.c_str(), F_OK), 0);
+  EXPECT_NE(access(state.c_str(), F_OK), 0);
+  // Where the image is, its users are known.
+  plan = Json::parse(run({"run", "--explain", "--user", "nobody", "busybox"}).out, nullptr, false);
+  EXPECT_EQ(plan["spec"]["process"]["user"]["uid"], 65534);
+  EXPECT_EQ(plan["image"]["id"].get<std::string>().size(), 71u);
 }
 
 TEST_F(RunTest, KeepsARootOfItsOwn) {

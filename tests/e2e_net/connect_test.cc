@@ -71,6 +71,45 @@ TEST_F(ConnectTest, AForegroundContainerConnectedLaterLeavesNothing) {
   EXPECT_EQ(client->finish().code, 0);
 }
 
+TEST_F(ConnectTest, AContainerThatSharesANetworkSharesItsNames) {
+  start("web", {"--hostname", "webhost", "--add-host", "db:192.0.2.7"});
+  std::string files = "cat /etc/hosts /etc/hostname /etc/resolv.conf";
+  std::string theirs =
+      run({"--net=container:web", "run", "--rm", "busybox", "sh", "-c", "hostname; " + files}).out;
+  EXPECT_EQ(theirs, "webhost\n" + observe("nsenter -t " + std::to_string(process("web")) + " -m sh -c '" +
+                                          files + "'"));
+  EXPECT_THAT(theirs, HasSubstr("192.0.2.7\tdb\n"));
+  // A third one that joins the second is where the first is.
+  expect_done(run({"--net=container:web", "run", "-d", "--name", "beside", "busybox", "sleep", "1000"}));
+  EXPECT_EQ(run({"--net=container:beside", "run", "--rm", "busybox", "sh", "-c", "hostname; " + files}).out,
+            theirs);
+  for (auto option : std::vector<std::vector<std::string>>{{"--hostname", "x"},
+                                                           {"--dns", "192.0.2.1"},
+                                                           {"-p", "80"},
+                                                           {"--add-host", "a:192.0.2.1"},
+                                                           {"--ip", "10.89.0.9"}}) {
+    std::vector<std::string> words = {"--net=container:web", "run", "--rm"};
+    words.insert(words.end(), option.begin(), option.end());
+    words.insert(words.end(), {"busybox", "true"});
+    expect_refused(run(words), "container:web");
+  }
+  expect_refused(run({"network", "connect", "bridge", "beside"}), "no network of its own");
+  expect_done(run({"rm", "-f", "beside", "web"}));
+  expect_done(run({"--net=host", "run", "-d", "--name", "hostly", "busybox", "sleep", "1000"}));
+  expect_refused(run({"network", "connect", "bridge", "hostly"}), "no network of its own");
+  expect_done(run({"rm", "-f", "hostly"}));
+}
+
+TEST_F(ConnectTest, RefusesNetworksThatDoNotGoTogether) {
+  auto networks = [](const std::string& one, const std::string& other, const std::string& option = "-i") {
+    return run({"--net=" + one, "--net=" + other, "run", "--rm", option, "busybox", "true"});
+  };
+  expect_refused(networks("bridge", "bridge"), "network is named twice \"bridge\"");
+  expect_refused(networks("bridge", "host"), "cannot be combined");
+  expect_refused(run({"--net=none", "run", "--rm", "-p", "80", "busybox", "true"}), "cannot publish ports");
+  expect_refused(run({"--net=host", "run", "--rm", "-p", "80", "busybox", "true"}), "cannot publish ports");
+}
+
 TEST_F(ConnectTest, ListsNetworks) {
   EXPECT_THAT(run({"network", "ls", "-q"}).out, HasSubstr("bridge\nhost\nnone\n"));
   Json list = Json::parse(run({"network", "ls", "--json"}).out, nullptr, false);

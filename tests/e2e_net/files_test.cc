@@ -53,6 +53,17 @@ TEST_F(FilesTest, TakesTheHostsNameServersThatItCanReach) {
   EXPECT_EQ(sh({"--net=none"}, "cat /etc/resolv.conf").out, "") << "nobody can be asked";
 }
 
+TEST_F(FilesTest, OnTheHostsNetworkTheHostsFilesHold) {
+  Output output =
+      sh({"--net=host", "--add-host", "db:192.0.2.7"}, "cat /etc/resolv.conf /etc/hosts; hostname");
+  EXPECT_EQ(
+      output.out,
+      "nameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver ::1\nsearch example.org\noptions edns0\n" +
+          observe("cat /etc/hosts; echo '192.0.2.7\tdb'; hostname"))
+      << output;
+  EXPECT_EQ(sh({"--net=host", "--hostname", "own"}, "hostname").out, "own\n");
+}
+
 TEST_F(FilesTest, DnsFlagsReplaceTheHosts) {
   EXPECT_EQ(sh({"--net=bridge", "--dns", "192.0.2.1", "--dns", "2001:db8::35"}, "cat /etc/resolv.conf").out,
             "search example.org\noptions edns0\nnameserver 192.0.2.1\nnameserver 2001:db8::35\n");

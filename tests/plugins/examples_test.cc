@@ -28,6 +28,8 @@ class ExamplesTest : public testing::TestWithParam<const char*> {
         fs::copy_file(fs::canonical(header.path()),
                       folder_.file("include/rcrt/") + header.path().filename().string());
     fs::create_directories(out_);
+    for (const char* shared : {"c.mk", "json.h"})
+      fs::copy_file(fs::canonical(zoo::built(std::string("examples/") + shared)), folder_.file(shared));
     for (const auto& source : fs::directory_iterator(zoo::built(std::string("examples/") + GetParam())))
       fs::copy_file(fs::canonical(source.path()), fs::path(out_) / source.path().filename());
   }

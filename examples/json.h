@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Past the value that starts at `p`: a string, an object, an array, or a word. */
-static const char* json_skip(const char* p, const char* end) {
+static inline const char* json_skip(const char* p, const char* end) {
   int depth = 0;
   do {
     if (p < end && *p == '"') {
@@ -30,13 +30,13 @@ static const char* json_skip(const char* p, const char* end) {
   return p < end ? p : end;
 }
 
-static const char* json_space(const char* p, const char* end) {
+static inline const char* json_space(const char* p, const char* end) {
   while (p < end && strchr(" \t\r\n,:", *p)) ++p;
   return p;
 }
 
 /* The value of a member of the object, as it is written; empty when there is none. */
-static rcrt_str json_member(rcrt_str object, const char* name) {
+static inline rcrt_str json_member(rcrt_str object, const char* name) {
   const char *p = object.data, *end = p + object.size;
   size_t length = strlen(name);
   p = json_space(p, end);
@@ -52,13 +52,13 @@ static rcrt_str json_member(rcrt_str object, const char* name) {
   return (rcrt_str){NULL, 0};
 }
 
-static int json_is(rcrt_str value, const char* word) {
+static inline int json_is(rcrt_str value, const char* word) {
   return value.size == strlen(word) && memcmp(value.data, word, value.size) == 0;
 }
 
 /* A string's text, NUL-terminated. 0 when it is no string, does not fit, or has an escape
  * other than \" \\ and \/ (paths with control characters are nobody's friend). */
-static int json_text(rcrt_str value, char* out, size_t size) {
+static inline int json_text(rcrt_str value, char* out, size_t size) {
   size_t used = 0;
   if (value.size < 2 || value.data[0] != '"') return 0;
   for (size_t i = 1; i + 1 < value.size; ++i) {
