@@ -28,6 +28,12 @@ struct NewestCall {
 // calls it refuses.
 Program enosys_prelude(const std::vector<NewestCall>& newest);
 
+// The same answers in fewer instructions: neighbouring calls that come to the same are one
+// range instead of a comparison each. The kernel translates a filter for every process that
+// loads it, which takes it a microsecond for three instructions. A program that does more
+// with a call's number than compare it is returned as it is.
+Program by_ranges(const Program& program);
+
 // Whether it is of the shape the kernel takes: jumps inside, a return at the end.
 bool well_formed(const sock_filter* program, size_t length);
 

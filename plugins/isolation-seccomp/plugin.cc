@@ -24,7 +24,7 @@ namespace {
 using sdk::Call;
 using sdk::Json;
 
-constexpr char kVersion[] = "0.1.0";
+constexpr char kVersion[] = "0.2.0";
 constexpr size_t kMaxProfile = 1 << 20;
 
 // What the user said in --security-opt seccomp=...; the last word counts.
@@ -89,6 +89,7 @@ std::string default_content() {
 // Compiles, and keeps the result for next time if there is a place for it.
 sdk::Expected<UniqueFd> make_program(Call& call, const Profile& profile, const std::string& key) {
   RCRT_ASSIGN(Program program, compile(profile));
+  program = by_ranges(program);
   fault_point("seccomp: compiled");
   const std::string cache_dir = call.text("cache_dir");
   if (!cache_dir.empty()) {

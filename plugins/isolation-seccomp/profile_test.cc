@@ -237,6 +237,68 @@ TEST(ParseProfile, EveryComparisonAndAction) {
     EXPECT_EQ(run_filter(compiled(parsed(json.dump().c_str())), kArch, SYS_dup), code) << name;
   }
 }
+
+// Both programs say the same of every number near a comparison, with every argument that one names.
+void expect_same(const Program& before, const Program& after) {
+  std::set<uint32_t> constants = {0, 1, UINT32_MAX};
+  for (const auto& insn : before)
+    for (uint32_t step : {-1, 0, 1}) constants.insert(insn.k + step);
+  for (uint32_t nr = 0; nr < 700; ++nr) constants.insert({nr, 0x40000000 + nr});
+  std::set<uint64_t> values = {0, 1, UINT64_MAX};
+  for (size_t at = 1; at < before.size(); ++at)  // after a load of an argument or a mask of one
+    if (before[at - 1].k >= offsetof(seccomp_data, args) && BPF_CLASS(before[at - 1].code) != BPF_JMP)
+      for (uint64_t step : {-1, 0, 1}) values.insert({before[at].k + step, (before[at].k + step) << 32});
+  for (uint32_t arch :
+       {0u, 1u, uint32_t(AUDIT_ARCH_I386), uint32_t(AUDIT_ARCH_X86_64), uint32_t(AUDIT_ARCH_AARCH64),
+        0x40000002u, 0x40000004u, 0xc000003du, 0xc000003fu, UINT32_MAX})
+    for (uint32_t nr : constants)
+      for (uint64_t value : values) {
+        const std::vector<uint64_t> arguments = {value, value, value, 5, value, 6};
+        ASSERT_EQ(run_filter(before, arch, nr, arguments), run_filter(after, arch, nr, arguments))
+            << std::hex << arch << " " << nr << " " << value;
+      }
+}
+
+TEST(ByRanges, SaysTheSameInAThirdOfTheInstructions) {
+  for (const auto& capabilities :
+       {kDockerCapabilities, std::set<std::string>{},
+        std::set<std::string>{"CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_SYS_TIME"}}) {
+    Program before = built_in(capabilities), after = by_ranges(before);
+    EXPECT_TRUE(well_formed(after.data(), after.size()));
+    EXPECT_LT(after.size() * 3, before.size()) << after.size() << " of " << before.size();
+    expect_same(before, after);
+  }
+}
+
+TEST(ByRanges, SaysTheSameOfAnyProfile) {
+  for (
+      const char* text : {
+          R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["dup"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 5, "op": "SCMP_CMP_GT"},
+                 {"index": 0, "value": 4294967303, "op": "SCMP_CMP_LE"}]},
+                {"names": ["ptrace", "clone"], "action": "SCMP_ACT_KILL_PROCESS", "args": [
+                 {"index": 0, "value": 65280, "valueTwo": 256, "op": "SCMP_CMP_MASKED_EQ"}]}]})",
+          R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X32"], "syscalls": [
+                {"names": ["read", "write", "exit_group"], "action": "SCMP_ACT_ALLOW"},
+                {"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [
+                 {"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}]})",
+          R"({"defaultAction": "SCMP_ACT_KILL_PROCESS", "syscalls": []})"}) {
+    Program before = compiled(parsed(text)), after = by_ranges(before);
+    EXPECT_TRUE(well_formed(after.data(), after.size()));
+    EXPECT_LE(after.size(), before.size());
+    expect_same(before, after);
+  }
+}
+
+TEST(ByRanges, LeavesAloneWhatItCannotTell) {
+  const Program counted = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 1),
+                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1), BPF_STMT(BPF_RET | BPF_K, 1),
+                           BPF_STMT(BPF_RET | BPF_K, 2)};
+  EXPECT_EQ(by_ranges(counted).size(), counted.size());
+  const Program broken = {BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 200, 200)};
+  EXPECT_EQ(by_ranges(broken).size(), broken.size());
+}
+
 #endif
 
 TEST(ParseProfile, UnknownSystemCallsAreLeftOut) {
