@@ -100,6 +100,7 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
                    {running.launcher.exit_event(), POLLIN, 0},
                    {console, POLLIN, 0},
                    {console >= 0 && options.interactive ? 0 : -1, POLLIN, 0}};
+  Result<ExitRecord> record;
   for (;;) {
     if (poll(fds, 4, -1) < 0) {
       if (errno == EINTR) continue;
@@ -120,7 +121,10 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
       write_all(console, &end_of_file, 1);
       fds[kInput].fd = -1;
     }
-    if (fds[kEnd].revents != 0) break;
+    if (fds[kEnd].revents == 0) continue;
+    record = running.launcher.wait();
+    if (record || fds[kEnd].fd == running.pidfd.get()) break;
+    fds[kEnd].fd = running.pidfd.get();  // the monitor was killed; the container lives on
   }
   // What the container wrote last is still in the terminal.
   if (fds[kConsole].fd >= 0) {
@@ -128,7 +132,7 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
     while (poll(&rest, 1, 0) > 0 && copy_some(console, 1, log.get())) {
     }
   }
-  return running.launcher.wait();
+  return record;
 }
 
 }  // namespace rcrt::cli

@@ -3,6 +3,7 @@
 
 #include "cli/attach.h"
 #include "cli/command.h"
+#include "cli/go_on.h"
 #include "cli/run_flags.h"
 
 namespace rcrt::cli {
@@ -28,21 +29,24 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
   }
   context.monitor_idles_networks = running.idle_later;
   RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
-  // The exit code is reported first: a child does the clean-up while the caller goes on.
-  // Not where somebody may want at once what it gives back: an address, a published port.
-  pid_t child = running.idle_later ? -1 : fork();
-  if (child <= 0) {
+  auto clean_up = [&] {
+    running.launcher.settle();
     auto undone = engine->clean_up(running.id);
     if (!undone)
       print_warning("clean-up is not complete, `rcrt system recover` retries it: " +
                     undone.error().message());
     else if (!running.idle_later)
       running.launcher.cleaned_up();
-    if (child == 0) {
+  };
+  // The exit code is reported first, and the clean-up done while the caller goes on. Not
+  // where somebody may want at once what it gives back: an address, a published port.
+  if (!running.idle_later) {
+    exit_and_go_on(record.exit_code, [&] {
+      clean_up();
       context.idle_networks_later();
-      _exit(0);
-    }
+    });
   }
+  clean_up();
   return record.exit_code;
 }
 

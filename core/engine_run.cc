@@ -163,11 +163,12 @@ class Creation {
  private:
   Result<void> join_namespaces();
   Result<void> join_network(Resolved& resolved, const std::string& mode);
-  Result<void> record();  // folders, lock, journal, name
-  Result<void> prepare_storage();
-  Result<void> configure();     // the OCI configuration and the files of /etc
-  Result<void> write_config();  // config.json
+  Result<void> record();   // folders, lock, journal, name
+  Result<void> specify();  // the OCI configuration, but for the user
   Result<void> prepare_isolation();
+  Result<void> prepare_storage();
+  Result<void> configure();     // the user, whom files in the root tell of; the files of /etc
+  Result<void> write_config();  // config.json
   Result<void> launch();
   Result<void> attach_networks();
   Result<void> write_state(const char* status);
@@ -191,7 +192,8 @@ class Creation {
   UniqueFd root_, cgroup_, seccomp_;
   std::vector<std::string> seccomp_flags_;
   Json spec_, config_;
-  Json attached_ = Json::array();  // {"name","plugin","index","request","result"} of each network
+  Json contributed_ = Json::object();  // what isolation plugins add to the specification
+  Json attached_ = Json::array();      // {"name","plugin","index","request","result"} of each network
   int64_t started_at_ = 0;
   bool idle_later_ = false;  // see Running
   bool done_ = false;
@@ -297,11 +299,12 @@ Result<Json> Creation::explain() {
   input.network_path = resolved_.network_path;
   std::string user = options_.user.empty() ? input.image_config.value("User", "") : options_.user;
   UniqueFd root = with_users();
-  auto found = resolve_user(root.get(), user, options_.groups);
-  if (!found && !root) found.error().hint = "its root is not there yet to look into: give numbers";
-  RCRT_ASSIGN(input.user, std::move(found));
+  auto runs_as = resolve_user(root.get(), user, options_.groups);
+  if (!runs_as && !root) runs_as.error().hint = "its root is not there yet to look into: give numbers";
+  if (!runs_as) return std::unexpected(runs_as.error());
   use_etc_files(input);
   RCRT_ASSIGN(Json spec, build_spec(options_, input));
+  set_user(spec, *runs_as);
   Json config =
       container_config(options_, resolved_, paths(), id, options_.name, spec, engine_.images_.layers_dir());
   Json plugins = Json::array();
@@ -392,17 +395,22 @@ Result<void> Creation::prepare_storage() {
   return {};
 }
 
-Result<void> Creation::configure() {
+Result<void> Creation::specify() {
   SpecInput input;
   input.id = id_;
   input.image_config = resolved_.image_config;
   input.host_network = resolved_.host_network;
   input.network_path = resolved_.network_path;
-  std::string user = options_.user.empty() ? input.image_config.value("User", "") : options_.user;
-  RCRT_ASSIGN(input.user, resolve_user(root_.get(), user, options_.groups));
   use_etc_files(input);
-  RCRT_TRY(make_bind_sources(options_));
   RCRT_ASSIGN(spec_, build_spec(options_, input));
+  return {};
+}
+
+Result<void> Creation::configure() {
+  std::string user = options_.user.empty() ? resolved_.image_config.value("User", "") : options_.user;
+  RCRT_ASSIGN(User runs_as, resolve_user(root_.get(), user, options_.groups));
+  set_user(spec_, runs_as);
+  RCRT_TRY(make_bind_sources(options_));
   config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
   return write_etc_files(true);
 }
@@ -433,11 +441,10 @@ Result<void> Creation::prepare_isolation() {
     RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
     if (UniqueFd fd = reply.take("cgroup")) cgroup_ = std::move(fd);
     if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
-    for (const char* member : {"maskedPaths", "readonlyPaths"})
+    for (auto [part, member] :
+         {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}})
       if (auto it = reply.result.find(member); it != reply.result.end() && it->is_array())
-        for (const auto& path : *it) spec_["linux"][member].push_back(path);
-    if (auto it = reply.result.find("rlimits"); it != reply.result.end() && it->is_array())
-      for (const auto& limit : *it) spec_["process"]["rlimits"].push_back(limit);
+        for (const auto& item : *it) contributed_[part][member].push_back(item);
     if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
       for (const auto& flag : *it)
         if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
@@ -450,11 +457,15 @@ Result<void> Creation::launch() {
   LaunchRequest request;
   request.id = id_;
   request.spec = spec_;
+  for (const auto& [part, members] : contributed_.items())
+    for (const auto& [member, items] : members.items())
+      for (const auto& item : items) request.spec[part][member].push_back(item);
   request.root = std::move(root_);
   request.cgroup = std::move(cgroup_);
   request.seccomp = std::move(seccomp_);
   request.seccomp_flags = seccomp_flags_;
   request.attached = !options_.detach;
+  request.remove = options_.remove;
   if (!options_.detach) request.stdio = {options_.interactive ? 0 : -1, 1, 2};
   request.log_path = config_.value("logPath", "");
   request.work_dir = paths().container_state(id_);
@@ -523,9 +534,12 @@ Result<Running> Creation::run() {
   RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor()));
   launcher_ = std::move(launcher);
   RCRT_TRY(record());
+  RCRT_TRY(specify());
+  RCRT_TRY(prepare_isolation());
+  // Its namespaces are made while the root is prepared.
+  RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));
   RCRT_TRY(prepare_storage());
   RCRT_TRY(configure());
-  RCRT_TRY(prepare_isolation());
   RCRT_TRY(launch());
   // The process is on its way through its mounts: what it does not need is done beside it.
   RCRT_TRY(write_config());

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "base/fault.h"
 #include "core/launcher_request.h"
 #include "core/launcher_spawn.h"
+#include "core/plan_builder.h"
 #include "launch/protocol.h"
 
 namespace rcrt {
@@ -59,8 +62,9 @@ bool send_simple(int socket, Kind kind) {
   return send(socket, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
 }
 
-Result<void> send_fds(int socket, const launch::CommitMessage& message, const int* fds, size_t count) {
-  iovec piece = {const_cast<launch::CommitMessage*>(&message), sizeof message};
+template <typename M>
+Result<void> send_fds(int socket, const M& message, const int* fds, size_t count) {
+  iovec piece = {const_cast<M*>(&message), sizeof message};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * launch::kFdsPerMessage)] = {};
   msghdr header = {};
   header.msg_iov = &piece;
@@ -76,13 +80,17 @@ Result<void> send_fds(int socket, const launch::CommitMessage& message, const in
   return {};
 }
 
-Result<void> send_plan(int socket, const PreparedLaunch& prepared) {
+Result<UniqueFd> plan_in_memory(const std::string& plan) {
   UniqueFd memory(memfd_create("rcrt-plan", MFD_CLOEXEC));
   if (!memory) return errno_error("cannot make memory for the plan");
-  auto& plan = prepared.plan;
   if (write(memory.get(), plan.data(), plan.size()) != static_cast<ssize_t>(plan.size()))
     return errno_error("cannot write the plan");
-  std::vector<int> fds = {memory.get()};
+  return memory;
+}
+
+Result<void> send_plan(int socket, const PreparedLaunch& prepared, int memory) {
+  auto& plan = prepared.plan;
+  std::vector<int> fds = {memory};
   fds.insert(fds.end(), prepared.fds.begin(), prepared.fds.end());
   for (size_t at = 0; at < fds.size(); at += launch::kFdsPerMessage) {
     size_t count = std::min<size_t>(fds.size() - at, launch::kFdsPerMessage);
@@ -150,11 +158,14 @@ UniqueFd network_of(pid_t pid, int pidfd) {
 }  // namespace
 
 struct Launcher::Impl {
-  UniqueFd control;  // to the monitor
-  UniqueFd sync;     // to the child, until it has executed
+  SpawnedMonitor monitor;
+  UniqueFd control;     // to the monitor
+  UniqueFd sync;        // to the child, until it has executed
+  bool cloned = false;  // before its plan
   UniqueFd console;
   ContainerProcess process;
   std::optional<ExitRecord> exit;
+  bool record_follows = false;
 
   Result<ExitRecord> wait();
   // The child's own error. It is about to end: once the monitor has recorded that, the
@@ -179,27 +190,49 @@ Launcher::~Launcher() {
 }
 
 Result<Launcher> Launcher::start(const std::string& monitor_path) {
-  RCRT_ASSIGN(SpawnedMonitor monitor, spawn_monitor(monitor_path));
   Launcher launcher;
-  launcher.impl_->control = std::move(monitor.control);
-  launcher.impl_->process.monitor_pid = monitor.pid;
+  Impl& impl = *launcher.impl_;
+  RCRT_ASSIGN(impl.monitor, spawn_monitor(monitor_path));
+  impl.control = std::move(impl.monitor.control);
+  impl.process.monitor_pid = impl.monitor.pid;
   return launcher;
+}
+
+Result<void> Launcher::clone(const Json& spec, int cgroup) {
+  Impl& impl = *impl_;
+  auto flags = early_namespaces(spec);
+  if (!flags) return {};
+  UniqueFd theirs;
+  RCRT_TRY(make_socket_pair(impl.sync, theirs));
+  const bool terminal = spec["process"].value("terminal", false);
+  const int fds[] = {theirs.get(), cgroup};
+  auto sent = send_fds(impl.control.get(), launch::CloneMessage{Kind::kClone, terminal, *flags}, fds,
+                       cgroup < 0 ? 1 : 2);
+  if (!sent) return lost_monitor(impl.monitor, "rcrt-monitor ended before the container was made");
+  impl.cloned = true;
+  fault_point("launcher.clone.sent");
+  return {};
 }
 
 Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   Impl& impl = *impl_;
-  RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request)));
+  RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request), impl.cloned));
+  RCRT_ASSIGN(UniqueFd memory, plan_in_memory(prepared.plan));
   fault_point("launcher.commit.before");
-  RCRT_TRY(send_plan(impl.control.get(), prepared));
+  // A process that could not be made is told below.
+  if (impl.cloned) (void)send_plan(impl.sync.get(), prepared, memory.get());
+  if (!send_plan(impl.control.get(), prepared, memory.get()))
+    return lost_monitor(impl.monitor, "rcrt-monitor ended before the container was made");
   fault_point("launcher.commit.sent");
-  impl.sync = std::move(prepared.sync);
+  if (!impl.cloned) impl.sync = std::move(prepared.sync);
+  impl.record_follows = prepared.record_follows;
   const bool new_network = prepared.new_network;
   impl.process.monitor_start_time = start_time_of(impl.process.monitor_pid);
   prepared = {};  // our copies of the descriptors
 
   Message message = {};
   RCRT_ASSIGN(bool more, receive(impl.control.get(), message, impl.process.pidfd));
-  if (!more) return error("rcrt-monitor ended before the container was made");
+  if (!more) return lost_monitor(impl.monitor, "rcrt-monitor ended before the container was made");
   if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
   if (message.kind != Kind::kStarted || !impl.process.pidfd)
     return error("rcrt-monitor answered with something unknown", {}, "reinstall rcrt");
@@ -224,7 +257,10 @@ Result<void> Launcher::go() {
   // The child first: if we die in between, the monitor takes the container down.
   const bool alive = send_simple(impl.sync.get(), Kind::kGo);  // a child that failed has left its error
   fault_point("launcher.go.child");
-  send_simple(impl.control.get(), Kind::kGo);
+  if (!send_simple(impl.control.get(), Kind::kGo) && alive) {
+    (void)syscall(SYS_pidfd_send_signal, impl.process.pidfd.get(), SIGKILL, nullptr, 0);
+    return error("rcrt-monitor was killed before the container started");
+  }
   fault_point("launcher.go.monitor");
   bool read = alive;
   for (;;) {
@@ -266,6 +302,15 @@ Result<ExitRecord> Launcher::wait() {
   RCRT_ASSIGN(ExitRecord record, impl_->wait());
   fault_point("launcher.wait.after");
   return record;
+}
+
+void Launcher::settle() {
+  Message message = {};
+  UniqueFd fd;
+  while (impl_->record_follows) {
+    auto more = receive(impl_->control.get(), message, fd);
+    impl_->record_follows = more && *more && message.kind != Kind::kRecorded;
+  }
 }
 
 void Launcher::cleaned_up() {

@@ -3,6 +3,7 @@
 // configuration and the descriptors the plugins prepared.
 //
 //   auto launcher = Launcher::start(monitor_path);   // early: overlaps with preparing
+//   launcher->clone(spec, cgroup);                   // optional: so does making the namespaces
 //   launcher->commit(std::move(request));            // process exists, namespaces made
 //   ... attach the network to launcher->process().netns ...
 //   launcher->go();                                  // execve done, or an Error
@@ -50,7 +51,8 @@ struct LaunchRequest {
   // Executed by the monitor in its own place when the container is gone, unless the
   // client said cleaned_up() or the list is empty. argv[0] is an absolute path.
   std::vector<std::string> cleanup_command;
-  bool init = false;  // run a minimal init as process 1 that reaps and forwards signals
+  bool remove = false;  // it is removed once it has ended: an attached client is told before the disk
+  bool init = false;    // run a minimal init as process 1 that reaps and forwards signals
 };
 
 // The container's first process. Known by pidfd, or by pid and start time.
@@ -82,6 +84,11 @@ class Launcher {
   Launcher& operator=(Launcher&&) noexcept;
   ~Launcher();
 
+  // Has the process made at once, if `spec` makes that possible (else commit() does it): its
+  // linux.namespaces and process.terminal are what the specification of commit() will say.
+  // It is placed in `cgroup` (borrowed; -1 for none), and waits for commit().
+  Result<void> clone(const Json& spec, int cgroup);
+
   // Turns the configuration into a plan, hands it to the monitor, and returns when the
   // process exists in its new namespaces. It does not execute anything before go().
   Result<ContainerProcess*> commit(LaunchRequest request);
@@ -100,6 +107,8 @@ class Launcher {
   // Blocks until the container has ended.
   Result<ExitRecord> wait();
 
+  // Blocks until the monitor writes nothing more, after wait(): the clean-up may begin.
+  void settle();
   // Tells the monitor that the clean-up has been done here.
   void cleaned_up();
 

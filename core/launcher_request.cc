@@ -138,7 +138,16 @@ Result<std::string> absolute(const std::string& path) {
 
 }  // namespace
 
-Result<PreparedLaunch> prepare_launch(LaunchRequest request) {
+Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return errno_error("cannot make a socket pair");
+  ours.reset(pair[0]);
+  theirs.reset(pair[1]);
+  return {};
+}
+
+Result<PreparedLaunch> prepare_launch(LaunchRequest request, bool cloned) {
   RCRT_ASSIGN(PlanDraft draft, build_plan(request.spec));
   if (!request.root) return error("cannot start the container: it has no root");
   if (request.cleanup_command.size() > 62) return error("the clean-up command is too long");
@@ -150,6 +159,7 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request) {
   extras.id = request.id;
   extras.cleanup = request.cleanup_command;
   extras.attached = request.attached;
+  extras.report_first = prepared.record_follows = request.attached && request.remove;
   extras.init = request.init;
   if (!request.exit_path.empty()) {
     RCRT_ASSIGN(extras.exit_path, absolute(request.exit_path));
@@ -158,13 +168,13 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request) {
     RCRT_ASSIGN(extras.seccomp, read_filter(request.seccomp.get()));
     RCRT_ASSIGN(extras.seccomp_flags, seccomp_flags(request.seccomp_flags));
   }
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-    return errno_error("cannot make a socket pair");
-  prepared.sync.reset(pair[0]);
-  extras.sync_fd = places.own(UniqueFd(pair[1]));
+  if (!cloned) {
+    UniqueFd theirs;
+    RCRT_TRY(make_socket_pair(prepared.sync, theirs));
+    extras.sync_fd = places.own(std::move(theirs));
+    extras.cgroup_fd = places.own(std::move(request.cgroup));
+  }
   extras.root_fd = places.own(std::move(request.root));
-  extras.cgroup_fd = places.own(std::move(request.cgroup));
   RCRT_TRY(place_streams(request, draft.terminal, extras, places));
 
   for (auto& mount : draft.mounts) {

@@ -17,8 +17,13 @@ struct PreparedLaunch {
   std::vector<int> fds;  // in the plan's order
   UniqueFd sync;         // our end of the socket to the child
   bool new_network = false;
+  bool record_follows = false;  // the exit is told before it is recorded
 };
 
-Result<PreparedLaunch> prepare_launch(LaunchRequest request);
+// Of whole messages; both ends close on exec.
+Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs);
+
+// `cloned`: the process is there, in its cgroup and with its socket.
+Result<PreparedLaunch> prepare_launch(LaunchRequest request, bool cloned);
 
 }  // namespace rcrt

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "core/launcher_request.h"
 #include "launch/protocol.h"
+#include "launch/sys.h"
 
 namespace rcrt {
 namespace {
@@ -44,24 +47,35 @@ Result<UniqueFd> lift(UniqueFd fd) {
   return above;
 }
 
-struct Spawn {
-  int executable, socket, null;
-  char* const* argv;
-  char* const* envp;
-  volatile int error;
+}  // namespace
+
+// Shared with the child until it executes.
+struct MonitorStart {
+  int executable = -1, socket = -1, null = -1;
+  char name[16] = "rcrt-monitor";
+  char* argv[2] = {name, nullptr};
+  std::string fault;
+  char* envp[2] = {nullptr, nullptr};
+  volatile int error = 0;
+  alignas(16) char stack[16384];
 };
 
-// The vfork child shares our memory until it executes: system calls only.
-[[gnu::noinline]] pid_t spawn(Spawn& spawn) {
-  pid_t pid = vfork();
-  if (pid != 0) return pid;
-  setsid();
-  bool ready = chdir("/") == 0 && dup2(spawn.socket, launch::kControlFd) >= 0;
-  for (int stream = 0; stream < 3; ++stream) ready = ready && dup2(spawn.null, stream) >= 0;
-  ready = ready && close_range(launch::kControlFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
-  if (ready) syscall(SYS_execveat, spawn.executable, "", spawn.argv, spawn.envp, AT_EMPTY_PATH);
-  spawn.error = errno;
-  _exit(125);
+namespace {
+
+// Runs beside us in our memory: system calls only, and not even errno.
+[[gnu::no_sanitize("address", "undefined")]] int execute_monitor(void* argument) {
+  auto& start = *static_cast<MonitorStart*>(argument);
+  sys::call(SYS_setsid);
+  long result = sys::chdir("/");
+  if (result >= 0) result = sys::dup3(start.socket, launch::kControlFd, 0);
+  for (int stream = 0; stream < 3; ++stream)
+    if (result >= 0) result = sys::dup3(start.null, stream, 0);
+  if (result >= 0) result = sys::close_range(launch::kControlFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (result >= 0)
+    result = sys::call(SYS_execveat, start.executable, sys::arg(""), sys::arg(start.argv),
+                       sys::arg(start.envp), AT_EMPTY_PATH);
+  start.error = static_cast<int>(-result);
+  sys::exit(125);
 }
 
 }  // namespace
@@ -69,38 +83,42 @@ struct Spawn {
 Result<SpawnedMonitor> spawn_monitor(const std::string& path) {
   RCRT_ASSIGN(UniqueFd executable, readonly_executable(path));
   RCRT_ASSIGN(executable, lift(std::move(executable)));
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-    return errno_error("cannot make a socket pair");
-  UniqueFd ours(pair[0]), theirs(pair[1]);
+  SpawnedMonitor monitor;
+  UniqueFd theirs;
+  RCRT_TRY(make_socket_pair(monitor.control, theirs));
   RCRT_ASSIGN(theirs, lift(std::move(theirs)));
   UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null) return errno_error("cannot open", "/dev/null");
   RCRT_ASSIGN(null, lift(std::move(null)));
 
-  char name[] = "rcrt-monitor";
-  char* argv[] = {name, nullptr};
-  char* envp[] = {nullptr, nullptr};
+  MonitorStart& start = *new MonitorStart;
+  monitor.start = &start;
+  start.executable = executable.get();
+  start.socket = theirs.get();
+  start.null = null.get();
 #ifdef RCRT_FAULT_POINTS
-  std::string fault;
-  if (const char* at = getenv("RCRT_MONITOR_FAULT_AT")) fault = std::string("RCRT_MONITOR_FAULT_AT=") + at;
-  if (!fault.empty()) envp[0] = fault.data();
+  if (const char* at = getenv("RCRT_MONITOR_FAULT_AT"))
+    start.fault = std::string("RCRT_MONITOR_FAULT_AT=") + at;
+  if (!start.fault.empty()) start.envp[0] = start.fault.data();
 #endif
-  Spawn request = {executable.get(), theirs.get(), null.get(), argv, envp, 0};
   fault_point("launcher.spawn.before");
-  // A handler of ours must not run in the child.
+  // As vfork(2), but we go on meanwhile. A handler of ours must not run in the child.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  pid_t pid = spawn(request);
+  monitor.pid = clone(execute_monitor, start.stack + sizeof start.stack, CLONE_VM | SIGCHLD, &start);
   int code = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   fault_point("launcher.spawn.after");
-  if (pid < 0 || request.error != 0) {
-    errno = pid < 0 ? code : request.error;
-    return errno_error("cannot execute rcrt-monitor", path);
-  }
-  return SpawnedMonitor{pid, std::move(ours)};
+  errno = code;
+  if (monitor.pid < 0) return errno_error("cannot start rcrt-monitor", path);
+  return monitor;
+}
+
+std::unexpected<Error> lost_monitor(const SpawnedMonitor& monitor, const char* what) {
+  if (monitor.start && monitor.start->error != 0)
+    return error("cannot execute rcrt-monitor", {}, "reinstall rcrt", monitor.start->error);
+  return error(what);
 }
 
 }  // namespace rcrt

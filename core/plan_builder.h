@@ -93,6 +93,10 @@ struct PlanDraft {
 // Checks `spec` and everything in it that the launcher carries out. Unprivileged, touches nothing.
 Result<PlanDraft> build_plan(const Json& spec);
 
+// The new namespaces of clone3 for a process that is made before its plan is there; none when
+// something has to be prepared for it first.
+std::optional<uint64_t> early_namespaces(const Json& spec);
+
 // SECCOMP_FILTER_FLAG_* of the names in linux.seccomp.flags.
 Result<uint32_t> seccomp_flags(const std::vector<std::string>& names);
 
@@ -104,6 +108,7 @@ struct PlanExtras {
   std::string seccomp;  // struct sock_filter array
   uint32_t seccomp_flags = 0;
   bool attached = true;
+  bool report_first = false;  // see LaunchRequest::remove
   bool init = false;
   int fd_count = 0;
   int root_fd = -1, cgroup_fd = -1, log_fd = -1, sync_fd = -1;

@@ -6,7 +6,8 @@
 
 #include "core/plan_parts.h"
 
-namespace rcrt::plan_parts {
+namespace rcrt {
+namespace plan_parts {
 namespace {
 
 using plan_json::bad;
@@ -157,4 +158,25 @@ void read_linux(Node config, PlanDraft& draft) {
   read_devices(config["devices"], draft);
 }
 
-}  // namespace rcrt::plan_parts
+}  // namespace plan_parts
+
+std::optional<uint64_t> early_namespaces(const Json& spec) {
+  PlanDraft draft;
+  try {
+    plan_parts::Node config(&spec, "");
+    plan_parts::read_namespaces(config["linux"]["namespaces"], draft);
+    if (config["process"]["oomScoreAdj"].present()) return std::nullopt;
+  } catch (plan_json::Bad&) {
+    return std::nullopt;  // build_plan() will say what is wrong
+  }
+  uint64_t flags = 0;
+  for (auto& space : draft.namespaces) {
+    // Maps and offsets are written in between; a pid namespace is joined by the parent.
+    if (space.type == CLONE_NEWUSER || space.type == CLONE_NEWTIME) return std::nullopt;
+    if (space.type == CLONE_NEWPID && !space.path.empty()) return std::nullopt;
+    if (space.type != CLONE_NEWCGROUP && space.path.empty()) flags |= space.type;
+  }
+  return flags;
+}
+
+}  // namespace rcrt

@@ -169,6 +169,7 @@ uint64_t flags_of(const PlanDraft& draft, const PlanExtras& extras) {
   set(draft.no_new_privileges, plan::Plan::kNoNewPrivileges);
   set(draft.terminal, plan::Plan::kTerminal);
   set(extras.attached, plan::Plan::kAttached);
+  set(extras.report_first, plan::Plan::kReportFirst);
   set(extras.init, plan::Plan::kInit);
   set(draft.umask.has_value(), plan::Plan::kSetUmask);
   set(draft.console_size.has_value(), plan::Plan::kConsoleSize);

@@ -33,7 +33,6 @@ std::vector<std::string> environment(const RunOptions& options, const SpecInput&
                                      const std::string& hostname) {
   std::vector<std::string> env = {std::string("PATH=") + kDefaultPath, "HOSTNAME=" + hostname};
   if (options.tty) env.push_back("TERM=xterm");
-  env.push_back("HOME=" + input.user.home);
   for (const auto& pair : strings(input.image_config, "Env"))
     if (pair.find('=') != std::string::npos) set_env(env, pair);
   for (const auto& pair : options.env) set_env(env, pair);
@@ -184,22 +183,14 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
   if (cwd.empty()) cwd = "/";
   if (cwd[0] != '/') return error("invalid working directory", cwd, "it is an absolute path", EINVAL);
 
-  Json user = {{"uid", input.user.uid}, {"gid", input.user.gid}};
-  std::vector<uint32_t> groups = input.user.groups;
-  groups.insert(groups.begin(), input.user.gid);
-  user["additionalGids"] = groups;
-
-  // Only root starts with capabilities; for others they bound what a set-uid file can give.
-  Json held = input.user.uid == 0 ? Json(capabilities) : Json::array();
   Json process = {{"terminal", options.tty},
-                  {"user", user},
                   {"args", args},
                   {"env", environment(options, input, hostname)},
                   {"cwd", cwd},
                   {"capabilities",
                    {{"bounding", capabilities},
-                    {"effective", held},
-                    {"permitted", held},
+                    {"effective", Json::array()},
+                    {"permitted", Json::array()},
                     {"inheritable", Json::array()},
                     {"ambient", Json::array()}}},
                   {"noNewPrivileges", has_security_opt(options, "no-new-privileges") ||
@@ -244,6 +235,20 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
     if (!options.domainname.empty()) spec["domainname"] = options.domainname;
   }
   return spec;
+}
+
+void set_user(Json& spec, const User& user) {
+  Json& process = spec["process"];
+  std::vector<uint32_t> groups = user.groups;
+  groups.insert(groups.begin(), user.gid);
+  process["user"] = {{"uid", user.uid}, {"gid", user.gid}, {"additionalGids", groups}};
+  // Only root starts with capabilities; for others they bound what a set-uid file can give.
+  Json& capabilities = process["capabilities"];
+  if (user.uid == 0) capabilities["effective"] = capabilities["permitted"] = capabilities["bounding"];
+  Json& env = process["env"];
+  bool has_home = std::ranges::any_of(
+      env, [](const Json& pair) { return pair.get_ref<const std::string&>().starts_with("HOME="); });
+  if (!has_home) env.push_back("HOME=" + user.home);
 }
 
 }  // namespace rcrt

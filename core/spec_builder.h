@@ -16,7 +16,6 @@ namespace rcrt {
 struct SpecInput {
   std::string id;
   Json image_config = Json::object();  // image-spec "config" object; {} for a plain directory
-  User user;
   bool host_network = false;
   std::string network_path;                            // join this network namespace instead of a new one
   std::string hosts_file, hostname_file, resolv_file;  // bind-mounted when not empty
@@ -25,6 +24,8 @@ struct SpecInput {
 // The command line a container runs: entrypoint and arguments of options and image.
 Result<std::vector<std::string>> command_line(const RunOptions& options, const Json& image_config);
 
+// Who the process runs as is still open: that is told by files in the root.
 Result<Json> build_spec(const RunOptions& options, const SpecInput& input);
+void set_user(Json& spec, const User& user);
 
 }  // namespace rcrt

@@ -94,6 +94,7 @@ struct Plan {
     kSetupDev = 1 << 14,
     kUserNamespace = 1 << 15,  // new or joined
     kRelayOutput = 1 << 16,
+    kReportFirst = 1 << 17,  // the exit is told before it is recorded
   };
   uint64_t flags;
 

@@ -139,17 +139,28 @@ constexpr const char* stage_text(Stage stage) {
 
 enum class Kind : uint32_t {
   // client to monitor
-  kCommit = 1,  // CommitMessage + descriptors: the plan's memfd, then the plan's own
-  kMoreFds,     // CommitMessage + further descriptors
+  kClone = 1,  // CloneMessage + descriptors: the child's socket to the client; the cgroup, if any
+  // client to monitor; after kClone to the child, too
+  kCommit,   // CommitMessage + descriptors: the plan's memfd, then the plan's own
+  kMoreFds,  // CommitMessage + further descriptors
   kGo,
   kCleanedUp,
   // monitor to client
-  kStarted,  // StartedMessage + pidfd
-  kExited,   // ExitedMessage
+  kStarted,   // StartedMessage + pidfd
+  kExited,    // ExitedMessage
+  kRecorded,  // the exit record is written, where that was left for after kExited
   // child or monitor to client
   kFailed,  // FailedMessage
   // child to client (attached) and to monitor
   kConsole,  // with the pty's master
+};
+
+// Optional, before the plan: the process is made while the client still prepares. It waits
+// for the plan on its own socket.
+struct CloneMessage {
+  Kind kind;
+  uint32_t reports;  // the child will have something to tell the monitor (its terminal)
+  uint64_t flags;    // new namespaces for clone3
 };
 
 struct CommitMessage {

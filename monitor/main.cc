@@ -139,9 +139,21 @@ void wait_for_client() {
   sys::prctl(PR_SET_DUMPABLE, 0);
   set_signals();
   fault_point("receive.before");
-  if (!receive_plan(monitor)) sys::exit(0);
+  Request request;
+  bool here = receive_request(monitor, request);
+  if (here && request.kind == Kind::kClone) {
+    if (!spawn_early(monitor, request)) {
+      wait_for_client();
+      sys::exit(0);
+    }
+    here = receive_request(monitor, request);
+  }
+  if (!here || !receive_plan(monitor, request)) {
+    if (monitor.pid > 0) end_child(monitor);
+    sys::exit(0);
+  }
   fault_point("receive.after");
-  if (!spawn(monitor)) {
+  if (monitor.pid > 0 ? !adopt(monitor) : !spawn(monitor)) {
     wait_for_client();
     clean_up(monitor);
   }
@@ -156,11 +168,18 @@ void wait_for_client() {
   fault_point("record.before");
   hear_of_loss();
   // Without a record it never was: the clean-up removes it, also one that would be kept.
-  if (!monitor.abandoned) write_record(monitor, exit);
+  // Nobody but the client asks a container that is removed at once: it need not wait for the disk.
+  const bool report_first = plan.flags & plan::Plan::kReportFirst;
+  if (!monitor.abandoned && !report_first) write_record(monitor, exit);
   fault_point("record.after");
   flush_output();
   report_exit(monitor, exit);
   fault_point("report.after");
+  if (!monitor.abandoned && report_first) {
+    write_record(monitor, exit);
+    launch::SimpleMessage recorded = {Kind::kRecorded};
+    if (monitor.client >= 0) launch::send_message(monitor.client, &recorded, sizeof recorded);
+  }
   if (monitor.mount_namespace >= 0) sys::close(monitor.mount_namespace);
   wait_for_client();
   fault_point("cleanup.before");

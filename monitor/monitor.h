@@ -44,13 +44,31 @@ struct Exit {
   int64_t finished_at = 0;
 };
 
-// receive.cc: the plan and its descriptors. False when the client went away first.
-bool receive_plan(Monitor& monitor);
+// receive.cc
+struct Request {
+  union {
+    Kind kind;
+    launch::CloneMessage clone;
+    launch::CommitMessage commit;
+  };
+  int fds[launch::kFdsPerMessage];
+  int count = 0;
+};
+// The client's next message. False when the client went away, or speaks otherwise (reported).
+bool receive_request(Monitor& monitor, Request& request);
+// The plan and its descriptors, which begin with `first`. False as above.
+bool receive_plan(Monitor& monitor, const Request& first);
 // Tells the client, if it is there, what could not be done.
 void report_failure(Monitor& monitor, Stage stage, long error, const char* object = nullptr);
 
-// spawn.cc: makes the container's process. False when it could not be made (reported).
+// spawn.cc: makes the container's process, as the plan says. False when it could not be
+// made (reported).
 bool spawn(Monitor& monitor);
+// The same before there is a plan, and what is then left to do when it has come.
+bool spawn_early(Monitor& monitor, const Request& request);
+bool adopt(Monitor& monitor);
+// Kills the process and reaps it.
+void end_child(Monitor& monitor);
 
 // relay.cc
 struct Relay {

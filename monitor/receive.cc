@@ -16,24 +16,32 @@ void report_failure(Monitor& monitor, Stage stage, long error, const char* objec
   if (monitor.client >= 0) launch::send_message(monitor.client, &message, sizeof message);
 }
 
-bool receive_plan(Monitor& monitor) {
-  launch::CommitMessage message = {};
-  uint32_t total = 1;
-  while (static_cast<uint32_t>(monitor.fd_count) < total) {
-    int count = 0;
-    int fds[launch::kFdsPerMessage];
-    long got = launch::receive_message(monitor.client, &message, sizeof message, fds, launch::kFdsPerMessage,
-                                       &count);
-    if (got == 0) return false;
-    if (got != sizeof message || (message.kind != Kind::kCommit && message.kind != Kind::kMoreFds) ||
-        message.fds != static_cast<uint32_t>(count) || count == 0 || message.total > plan::kMaxFds + 1 ||
-        monitor.fd_count + count > plan::kMaxFds + 1) {
-      report_failure(monitor, Stage::kReceivePlan, got < 0 ? got : -EPROTO);
+bool receive_request(Monitor& monitor, Request& request) {
+  request.commit = {};
+  long got = launch::receive_message(monitor.client, &request.commit, sizeof request.commit, request.fds,
+                                     launch::kFdsPerMessage, &request.count);
+  if (got == 0) return false;
+  static_assert(sizeof(launch::CloneMessage) == sizeof(launch::CommitMessage));
+  if (got == sizeof request.commit && request.count > 0) return true;
+  report_failure(monitor, Stage::kReceivePlan, got < 0 ? got : -EPROTO);
+  return false;
+}
+
+bool receive_plan(Monitor& monitor, const Request& first) {
+  Request request = first;
+  for (;;) {
+    const launch::CommitMessage& message = request.commit;
+    if ((message.kind != Kind::kCommit && message.kind != Kind::kMoreFds) ||
+        message.fds != static_cast<uint32_t>(request.count) || message.total > plan::kMaxFds + 1 ||
+        monitor.fd_count + request.count > plan::kMaxFds + 1) {
+      report_failure(monitor, Stage::kReceivePlan, -EPROTO);
       return false;
     }
-    total = message.total;
-    for (int i = 0; i < count; ++i) monitor.fds[monitor.fd_count++] = fds[i];
+    for (int i = 0; i < request.count; ++i) monitor.fds[monitor.fd_count++] = request.fds[i];
+    if (static_cast<uint32_t>(monitor.fd_count) >= message.total) break;
+    if (!receive_request(monitor, request)) return false;
   }
+  const launch::CommitMessage& message = request.commit;
   long mapped = sys::call(SYS_mmap, 0, message.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, monitor.fds[0], 0);
   if (mapped < 0 && mapped > -4096) {
     report_failure(monitor, Stage::kMapPlan, mapped);
@@ -41,7 +49,7 @@ bool receive_plan(Monitor& monitor) {
   }
   auto* plan = reinterpret_cast<plan::Plan*>(mapped);
   if (plan->magic != plan::kMagic || plan->version != plan::kVersion || plan->size != message.size ||
-      plan->fd_count + 1 != total) {
+      plan->fd_count + 1 != message.total) {
     report_failure(monitor, Stage::kMapPlan, -EPROTO, "rcrt and rcrt-monitor are of different versions");
     return false;
   }

@@ -120,73 +120,112 @@ void keep_few(Monitor& monitor) {
   sys::close(monitor.fds[0]);
 }
 
-[[noreturn]] void be_child(Monitor& monitor, int socket) {
+[[noreturn]] void be_child(Monitor& monitor, int sync, int socket) {
   launch::Child child;
   child.plan = monitor.plan;
   child.fds = monitor.fds + 1;
-  child.sync = monitor.fd(monitor.plan->sync_fd);
+  child.sync = sync;
   child.monitor = socket;
-  sys::close(monitor.client);
   launch::run_child(child);
+}
+
+// The plan comes from the client itself; errors go there, too.
+[[noreturn]] void be_early_child(Monitor& monitor, int sync, int socket) {
+  monitor.client = sync;
+  Request request;
+  if (!receive_request(monitor, request) || !receive_plan(monitor, request)) sys::exit(125);
+  be_child(monitor, sync, socket);
+}
+
+// clone3; 0 in the child, which has `*socket` to the monitor when it has something to report.
+long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, int* socket) {
+  int sockets[2] = {-1, -1};
+  *socket = -1;
+  if (reports)
+    if (int error = sys::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, sockets); error < 0) return error;
+  clone_args args = {};
+  args.flags = flags | CLONE_PIDFD;
+  args.pidfd = static_cast<uint64_t>(sys::arg(&monitor.pidfd));
+  args.exit_signal = SIGCHLD;
+  if (cgroup >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<uint64_t>(cgroup);
+  }
+  fault_point("clone.before");
+  long pid = sys::call(SYS_clone3, sys::arg(&args), sizeof args);
+  if (pid == 0) {
+    sys::close(monitor.client);
+    if (sockets[0] >= 0) sys::close(sockets[0]);
+    *socket = sockets[1];
+    return 0;
+  }
+  fault_point("clone.after");
+  if (sockets[1] >= 0) sys::close(sockets[1]);
+  monitor.child = sockets[0];
+  if (pid > 0) monitor.pid = static_cast<int>(pid);
+  return pid;
+}
+
+void say_started(Monitor& monitor) {
+  launch::StartedMessage started = {Kind::kStarted, monitor.pid};
+  launch::send_message(monitor.client, &started, sizeof started, monitor.pidfd);
+  fault_point("started.after");
 }
 
 }  // namespace
 
 bool spawn(Monitor& monitor) {
   const plan::Plan& plan = *monitor.plan;
-  int own_time = -1, own_pid = -1;
+  int own_time = -1, own_pid = -1, socket = -1;
   if (!enter_for_children(monitor, &own_time, &own_pid)) return false;
-
-  int sockets[2] = {-1, -1};
-  if ((plan.clone_flags & CLONE_NEWUSER) || (plan.flags & plan::Plan::kTerminal)) {
-    if (int error = sys::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, sockets); error < 0) {
-      report_failure(monitor, Stage::kClone, error);
-      return false;
-    }
-  }
-  clone_args args = {};
-  args.flags = plan.clone_flags | CLONE_PIDFD;
-  args.pidfd = static_cast<uint64_t>(sys::arg(&monitor.pidfd));
-  args.exit_signal = SIGCHLD;
-  if (plan.cgroup_fd >= 0) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = static_cast<uint64_t>(monitor.fd(plan.cgroup_fd));
-  }
-  fault_point("clone.before");
-  long pid = sys::call(SYS_clone3, sys::arg(&args), sizeof args);
-  if (pid == 0) {
-    if (sockets[0] >= 0) sys::close(sockets[0]);
-    be_child(monitor, sockets[1]);
-  }
-  fault_point("clone.after");
-  leave_again(own_time, own_pid);
-  if (sockets[1] >= 0) sys::close(sockets[1]);
-  monitor.child = sockets[0];
-  keep_few(monitor);
   monitor.cgroup = monitor.fd(plan.cgroup_fd);
-  monitor.log = monitor.fd(plan.log_fd);
+  const bool reports = (plan.clone_flags & CLONE_NEWUSER) || (plan.flags & plan::Plan::kTerminal);
+  long pid = clone_child(monitor, plan.clone_flags, monitor.cgroup, reports, &socket);
+  if (pid == 0) be_child(monitor, monitor.fd(plan.sync_fd), socket);
+  leave_again(own_time, own_pid);
+  if (pid < 0) report_failure(monitor, Stage::kClone, pid);
+  if (!adopt(monitor)) return false;
+  say_started(monitor);
+  return true;
+}
+
+bool spawn_early(Monitor& monitor, const Request& request) {
+  const int sync = request.fds[0];
+  monitor.cgroup = request.count > 1 ? request.fds[1] : -1;
+  int socket = -1;
+  long pid = clone_child(monitor, request.clone.flags, monitor.cgroup, request.clone.reports != 0, &socket);
+  if (pid == 0) be_early_child(monitor, sync, socket);
+  sys::close(sync);
   if (pid < 0) {
     report_failure(monitor, Stage::kClone, pid);
     return false;
   }
-  monitor.pid = static_cast<int>(pid);
+  say_started(monitor);
+  return true;
+}
+
+bool adopt(Monitor& monitor) {
+  const plan::Plan& plan = *monitor.plan;
+  keep_few(monitor);
+  monitor.log = monitor.fd(plan.log_fd);
+  if (monitor.pid < 0) return false;
   if (!map_ids(monitor) || !set_oom_score(monitor)) {
-    sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
-    int status;
-    sys::wait4(monitor.pid, &status, 0);
-    monitor.pid = -1;
+    end_child(monitor);
     return false;
   }
-  launch::StartedMessage started = {Kind::kStarted, monitor.pid};
-  launch::send_message(monitor.client, &started, sizeof started, monitor.pidfd);
-  fault_point("started.after");
-
   if (plan.flags & plan::Plan::kNewMountNs) {
     char path[64];
-    append(append_number(append(path, "/proc/"), pid), "/ns/mnt");
+    append(append_number(append(path, "/proc/"), monitor.pid), "/ns/mnt");
     monitor.mount_namespace = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);  // only saves time
   }
   return true;
+}
+
+void end_child(Monitor& monitor) {
+  sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
+  int status;
+  sys::wait4(monitor.pid, &status, 0);
+  monitor.pid = -1;
 }
 
 }  // namespace rcrt::monitor

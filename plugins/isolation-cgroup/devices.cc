@@ -21,31 +21,6 @@ Expected<int64_t> device_number(const sdk::Json& rule, const char* name, const s
   return it->get<int64_t>();
 }
 
-bpf_insn insn(int code, int dst, int src, int offset, int64_t immediate) {
-  bpf_insn made{};
-  made.code = static_cast<uint8_t>(code);
-  made.dst_reg = static_cast<uint8_t>(dst & 15);
-  made.src_reg = static_cast<uint8_t>(src & 15);
-  made.off = static_cast<int16_t>(offset);
-  made.imm = static_cast<int32_t>(immediate);
-  return made;
-}
-
-bpf_insn load(int dst, size_t offset) {
-  return insn(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, static_cast<int>(offset), 0);
-}
-bpf_insn alu(int operation, int dst, int64_t immediate) {
-  return insn(BPF_ALU | operation | BPF_K, dst, 0, 0, immediate);
-}
-bpf_insn copy(int dst, int src) { return insn(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0); }
-bpf_insn jump(int operation, int dst, int64_t immediate) {  // the offset is filled in later
-  return insn(BPF_JMP | operation | BPF_K, dst, 0, 0, immediate);
-}
-void verdict(std::vector<bpf_insn>& program, int value) {
-  program.push_back(insn(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value));
-  program.push_back(insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
-}
-
 long bpf(int command, bpf_attr& attr) { return ::syscall(SYS_bpf, command, &attr, sizeof attr); }
 
 uint64_t pointer(const void* p) { return reinterpret_cast<uint64_t>(p); }
@@ -137,53 +112,6 @@ bool only_default_devices(const std::vector<DeviceRule>& rules) {
              return device.major == rule.major && (device.minor == rule.minor || device.minor < 0);
            });
   });
-}
-
-std::vector<bpf_insn> device_program(const std::vector<DeviceRule>& rules) {
-  // r2 type, r3 the accesses still to be decided, r4 major, r5 minor.
-  std::vector<bpf_insn> program = {
-      load(BPF_REG_2, offsetof(bpf_cgroup_dev_ctx, access_type)),
-      copy(BPF_REG_3, BPF_REG_2),
-      alu(BPF_RSH, BPF_REG_3, 16),
-      alu(BPF_AND, BPF_REG_2, 0xffff),
-      load(BPF_REG_4, offsetof(bpf_cgroup_dev_ctx, major)),
-      load(BPF_REG_5, offsetof(bpf_cgroup_dev_ctx, minor)),
-  };
-  // Last rule first: a later rule overrides an earlier one.
-  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
-    std::vector<size_t> to_next;
-    auto unless = [&](bpf_insn test) {
-      to_next.push_back(program.size());
-      program.push_back(test);
-    };
-    if (rule->type != 'a')
-      unless(jump(BPF_JNE, BPF_REG_2, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR));
-    if (rule->major >= 0) unless(jump(BPF_JNE, BPF_REG_4, rule->major));
-    if (rule->minor >= 0) unless(jump(BPF_JNE, BPF_REG_5, rule->minor));
-    // The kernel refuses a program with code nothing leads to: stop after a rule that
-    // decides everything.
-    bool decides_all = to_next.empty() && rule->access == kAll;
-    if (rule->allow) {
-      if (decides_all) {
-        verdict(program, 1);
-        return program;
-      }
-      program.push_back(alu(BPF_AND, BPF_REG_3, kAll & ~rule->access));
-      unless(jump(BPF_JNE, BPF_REG_3, 0));
-      verdict(program, 1);
-    } else {
-      if (rule->access != kAll) {
-        program.push_back(copy(BPF_REG_0, BPF_REG_3));
-        program.push_back(alu(BPF_AND, BPF_REG_0, rule->access));
-        unless(jump(BPF_JEQ, BPF_REG_0, 0));
-      }
-      verdict(program, 0);
-      if (decides_all) return program;
-    }
-    for (size_t at : to_next) program[at].off = static_cast<int16_t>(program.size() - at - 1);
-  }
-  verdict(program, 0);
-  return program;
 }
 
 Status attach_device_program(int cgroup, const std::vector<bpf_insn>& program) {

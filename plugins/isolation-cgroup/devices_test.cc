@@ -141,11 +141,11 @@ TEST(DeviceProgram, MeansWhatTheRulesSay) {
     state = state * 1664525 + 1013904223;
     return (state >> 16) % below;
   };
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 600; ++round) {
     std::vector<DeviceRule> list;
-    for (uint32_t n = 1 + random(6); n > 0; --n)
+    for (uint32_t n = 1 + random(9); n > 0; --n)
       list.push_back({random(2) == 0, "abc"[random(3)], static_cast<int64_t>(random(4)) - 1,
-                      static_cast<int64_t>(random(4)) - 1, 1 + random(7)});
+                      static_cast<int64_t>(random(4)) - 1, random(2) == 0 ? 7 : 1 + random(7)});
     auto made = device_program(list);
     ASSERT_TRUE(all_reachable(made));
     for (char type : {'b', 'c'})

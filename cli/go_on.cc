@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "cli/go_on.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/unique_fd.h"
+
+namespace rcrt::cli {
+namespace {
+
+constexpr size_t kStack = 1 << 20;  // touched only where it is used
+
+int go_on(void* argument) {
+  // Whoever reads our output is not kept waiting by us.
+  UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (int fd : {0, 1})
+    if (null) dup2(null.get(), fd);
+  (*static_cast<const std::function<void()>*>(argument))();
+  fflush(stderr);
+  _exit(0);
+}
+
+}  // namespace
+
+void exit_and_go_on(int exit_code, const std::function<void()>& work) {
+  if (fflush(stdout) != 0) return;  // the caller reports it
+  void* stack = mmap(nullptr, kStack, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+  if (stack == MAP_FAILED) return;
+  // The child shares memory and thread pointer with us, so from here on we only end.
+  auto* memory = const_cast<std::function<void()>*>(&work);
+  if (clone(go_on, static_cast<char*>(stack) + kStack, CLONE_VM, memory) < 0) return;
+  _exit(exit_code);
+}
+
+}  // namespace rcrt::cli
