@@ -36,11 +36,11 @@ class Context {
   // The container a user named.
   Result<Container> container(const std::string& reference);
 
-  // A process of the container takes down what it shared on networks: we need not.
-  bool monitor_idles_networks = false;
   // At the end of a command: leaves a process behind that takes down what is shared on the
   // networks that containers left, if nobody has come by then.
   void idle_networks_later();
+  // The same in this process, which lets go of its input and output.
+  void idle_networks_after_pause();
 
  private:
   std::unique_ptr<Engine> engine_;

@@ -168,16 +168,23 @@ Result<Container> Context::container(const std::string& reference) {
 }
 
 void Context::idle_networks_later() {
-  if (!engine_ || monitor_idles_networks || engine_->left_networks().empty()) return;
+  if (!engine_ || engine_->left_networks().empty()) return;
   fflush(nullptr);
   if (fork() != 0) return;
+  idle_networks_after_pause();
+  _exit(0);
+}
+
+void Context::idle_networks_after_pause() {
+  if (!engine_ || engine_->left_networks().empty()) return;
   // Whoever reads our output or waits for us waits for us, not for the pause.
   UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   for (int fd : {0, 1, 2}) dup2(null.get(), fd);
   setsid();
   poll(nullptr, 0, kIdleMilliseconds);
-  (void)engine_->idle_networks({engine_->left_networks().begin(), engine_->left_networks().end()});
-  _exit(0);
+  // Who has left after us pauses, too, and will find it quiet.
+  (void)engine_->idle_networks({engine_->left_networks().begin(), engine_->left_networks().end()},
+                               kIdleMilliseconds * 4 / 5);
 }
 
 }  // namespace rcrt::cli

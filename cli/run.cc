@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
+#include <utility>
+
 #include "cli/attach.h"
 #include "cli/command.h"
 #include "cli/go_on.h"
@@ -27,25 +29,25 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
     printf("%s\n", running.id.c_str());
     return 0;
   }
-  context.monitor_idles_networks = running.idle_later;
   RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
+  bool cleaned = false;
   auto clean_up = [&] {
+    if (std::exchange(cleaned, true)) return;
     running.launcher.settle();
     auto undone = engine->clean_up(running.id);
-    if (!undone)
+    if (undone)
+      running.launcher.cleaned_up();
+    else
       print_warning("clean-up is not complete, `rcrt system recover` retries it: " +
                     undone.error().message());
-    else if (!running.idle_later)
-      running.launcher.cleaned_up();
   };
   // The exit code is reported first, and the clean-up done while the caller goes on. Not
-  // where somebody may want at once what it gives back: an address, a published port.
-  if (!running.idle_later) {
-    exit_and_go_on(record.exit_code, [&] {
-      clean_up();
-      context.idle_networks_later();
-    });
-  }
+  // where somebody may want at once what it gives back: a published port, an address.
+  if (!options.ports.empty() || !options.ip.empty() || !options.ip6.empty()) clean_up();
+  exit_and_go_on(record.exit_code, [&] {
+    clean_up();
+    context.idle_networks_after_pause();
+  });
   clean_up();
   return record.exit_code;
 }

@@ -33,8 +33,7 @@ struct Running {
   std::string id;
   Launcher launcher;
   UniqueFd pidfd;
-  std::string log_path;     // with a terminal and a client, the client writes the log; may be empty
-  bool idle_later = false;  // the monitor has shared network objects to look after at the end
+  std::string log_path;  // with a terminal and a client, the client writes the log; may be empty
 };
 
 class Engine {
@@ -61,8 +60,8 @@ class Engine {
   Result<std::vector<std::string>> recover();
   // As recover(), for one container; nothing to do is success.
   Result<void> recover_one(const std::string& id);
-  // Lets network plugins take down what no container uses any more.
-  Result<void> idle_networks(const std::vector<std::string>& plugins);
+  // Lets network plugins take down what no container uses any more, nor has used for so long.
+  Result<void> idle_networks(const std::vector<std::string>& plugins, int quiet_ms = 0);
   // Network plugins that a container has left through this process, and that share objects
   // between containers: idle_networks() is due some time later.
   std::set<std::string>& left_networks() { return left_networks_; }

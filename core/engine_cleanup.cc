@@ -181,10 +181,11 @@ Result<std::vector<std::string>> Engine::recover() {
   return treated;
 }
 
-Result<void> Engine::idle_networks(const std::vector<std::string>& plugins) {
+Result<void> Engine::idle_networks(const std::vector<std::string>& plugins, int quiet_ms) {
   Result<void> first;
   for (const auto& name : plugins)
-    if (auto done = network_call(name, "idle"); !done && first) first = std::unexpected(done.error());
+    if (auto done = network_call(name, "idle", {{"quiet_ms", quiet_ms}}); !done && first)
+      first = std::unexpected(done.error());
   return first;
 }
 

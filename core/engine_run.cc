@@ -73,6 +73,11 @@ Json ports_json(const std::vector<PublishedPort>& ports) {
   return list;
 }
 
+// Empty: what an attached container that is removed at once writes goes to its client only.
+std::string log_path(const RunOptions& options, const Paths& paths, const std::string& id) {
+  return options.detach || !options.remove ? paths.container(id) + "/container.log" : "";
+}
+
 // config.json: what the container is, for inspect, for undo, for later starts.
 Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths,
                       const std::string& id, const std::string& name, const Json& spec,
@@ -85,7 +90,6 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
     auto equals = label.find('=');
     labels[label.substr(0, equals)] = equals == std::string::npos ? "" : label.substr(equals + 1);
   }
-  bool logged = options.detach || !options.remove;
   return {{"id", id},
           {"name", name},
           {"created", now_ns()},
@@ -121,7 +125,7 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"securityOpt", options.security_opt},
           {"capAdd", options.cap_add},
           {"capDrop", options.cap_drop},
-          {"logPath", logged ? paths.container(id) + "/container.log" : ""}};
+          {"logPath", log_path(options, paths, id)}};
 }
 
 Result<void> make_bind_sources(const RunOptions& options) {
@@ -167,12 +171,12 @@ class Creation {
   Result<void> specify();  // the OCI configuration, but for the user
   Result<void> prepare_isolation();
   Result<void> prepare_storage();
-  Result<void> configure();     // the user, whom files in the root tell of; the files of /etc
+  Result<void> configure();     // the user, whom files in the root tell of; files to mount
   Result<void> write_config();  // config.json
   Result<void> launch();
   Result<void> attach_networks();
   Result<void> write_state(const char* status);
-  Result<void> write_etc_files(bool first);
+  Result<void> write_etc_files();
   Result<void> journal(const char* step, const std::string& plugin, Json request);
 
   void use_etc_files(SpecInput& input) const;
@@ -195,7 +199,6 @@ class Creation {
   Json contributed_ = Json::object();  // what isolation plugins add to the specification
   Json attached_ = Json::array();      // {"name","plugin","index","request","result"} of each network
   int64_t started_at_ = 0;
-  bool idle_later_ = false;  // see Running
   bool done_ = false;
 };
 
@@ -411,20 +414,24 @@ Result<void> Creation::configure() {
   RCRT_ASSIGN(User runs_as, resolve_user(root_.get(), user, options_.groups));
   set_user(spec_, runs_as);
   RCRT_TRY(make_bind_sources(options_));
-  config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
-  return write_etc_files(true);
+  if (!resolved_.etc_folder.empty()) return {};  // another container's
+  for (const char* name : {"hostname", "hosts", "resolv.conf"})
+    RCRT_TRY(overwrite_file(state_file(name), ""));
+  fault_point("etc files made");
+  return {};
 }
 
 Result<void> Creation::write_config() {
+  config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
   RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
   fault_point("config written");
   return {};
 }
 
-Result<void> Creation::write_etc_files(bool first) {
-  if (!resolved_.etc_folder.empty()) return {};  // another container's
-  if (first) RCRT_TRY(overwrite_file(state_file("hostname"), config_.value("hostname", "") + "\n"));
+Result<void> Creation::write_etc_files() {
+  if (!resolved_.etc_folder.empty()) return {};
+  RCRT_TRY(overwrite_file(state_file("hostname"), config_.value("hostname", "") + "\n"));
   RCRT_TRY(overwrite_file(state_file("hosts"), hosts_text(config_, attached_)));
   RCRT_TRY(overwrite_file(state_file("resolv.conf"), resolv_text(config_, attached_)));
   fault_point("etc files");
@@ -439,7 +446,11 @@ Result<void> Creation::prepare_isolation() {
     // One without an inverse makes nothing that outlives us.
     if (table->release != nullptr) RCRT_TRY(journal("isolation", name, request));
     RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
-    if (UniqueFd fd = reply.take("cgroup")) cgroup_ = std::move(fd);
+    if (UniqueFd fd = reply.take("cgroup")) {
+      cgroup_ = std::move(fd);
+      // Its namespaces are made while the rest is prepared.
+      RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));
+    }
     if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
     for (auto [part, member] :
          {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}})
@@ -450,7 +461,7 @@ Result<void> Creation::prepare_isolation() {
         if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
     fault_point("isolation prepared");
   }
-  return {};
+  return cgroup_ ? Result<void>() : launcher_->clone(spec_, -1);
 }
 
 Result<void> Creation::launch() {
@@ -467,7 +478,7 @@ Result<void> Creation::launch() {
   request.attached = !options_.detach;
   request.remove = options_.remove;
   if (!options_.detach) request.stdio = {options_.interactive ? 0 : -1, 1, 2};
-  request.log_path = config_.value("logPath", "");
+  request.log_path = log_path(options_, paths(), id_);
   request.work_dir = paths().container_state(id_);
   request.exit_path = paths().container(id_) + "/exit.json";
   request.init = options_.init;
@@ -504,7 +515,6 @@ Result<void> Creation::attach_networks() {
     fault_point("network attached");
     if (request["ports"].size() > result.value("ports", Json::array()).size())
       return error("cannot publish ports on network", network.name, kPublishing, EINVAL);
-    idle_later_ = idle_later_ || table->idle != nullptr;
     attached_.push_back({{"name", network.name},
                          {"plugin", network.plugin},
                          {"index", index},
@@ -512,7 +522,7 @@ Result<void> Creation::attach_networks() {
                          {"result", std::move(result)}});
     ++index;
   }
-  return says_names(attached_) ? write_etc_files(false) : Result<void>();
+  return {};
 }
 
 Result<void> Creation::write_state(const char* status) {
@@ -536,14 +546,13 @@ Result<Running> Creation::run() {
   RCRT_TRY(record());
   RCRT_TRY(specify());
   RCRT_TRY(prepare_isolation());
-  // Its namespaces are made while the root is prepared.
-  RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));
   RCRT_TRY(prepare_storage());
   RCRT_TRY(configure());
   RCRT_TRY(launch());
   // The process is on its way through its mounts: what it does not need is done beside it.
   RCRT_TRY(write_config());
   RCRT_TRY(attach_networks());
+  RCRT_TRY(write_etc_files());
   started_at_ = now_ns();
   RCRT_TRY(write_state("running"));
   RCRT_TRY(launcher_->go());
@@ -552,8 +561,7 @@ Result<Running> Creation::run() {
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
   done_ = true;
   lock_.reset();
-  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", ""),
-                 idle_later_};
+  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", "")};
 }
 
 Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }

@@ -3,8 +3,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -62,9 +62,8 @@ bool send_simple(int socket, Kind kind) {
   return send(socket, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
 }
 
-template <typename M>
-Result<void> send_fds(int socket, const M& message, const int* fds, size_t count) {
-  iovec piece = {const_cast<M*>(&message), sizeof message};
+Result<void> send_fds(int socket, std::string_view message, const int* fds, size_t count) {
+  iovec piece = {const_cast<char*>(message.data()), message.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * launch::kFdsPerMessage)] = {};
   msghdr header = {};
   header.msg_iov = &piece;
@@ -96,7 +95,8 @@ Result<void> send_plan(int socket, const PreparedLaunch& prepared, int memory) {
     size_t count = std::min<size_t>(fds.size() - at, launch::kFdsPerMessage);
     launch::CommitMessage message = {at == 0 ? Kind::kCommit : Kind::kMoreFds, static_cast<uint32_t>(count),
                                      static_cast<uint32_t>(fds.size()), static_cast<uint32_t>(plan.size())};
-    RCRT_TRY(send_fds(socket, message, fds.data() + at, count));
+    RCRT_TRY(
+        send_fds(socket, {reinterpret_cast<const char*>(&message), sizeof message}, fds.data() + at, count));
   }
   return {};
 }
@@ -159,9 +159,10 @@ UniqueFd network_of(pid_t pid, int pidfd) {
 
 struct Launcher::Impl {
   SpawnedMonitor monitor;
-  UniqueFd control;     // to the monitor
-  UniqueFd sync;        // to the child, until it has executed
-  bool cloned = false;  // before its plan
+  UniqueFd control;  // to the monitor
+  UniqueFd sync;     // to the child, until it has executed
+  // Before its plan; with the mounts it had then.
+  std::optional<std::vector<PlanDraft::Mount>> cloned;
   UniqueFd console;
   ContainerProcess process;
   std::optional<ExitRecord> exit;
@@ -200,16 +201,18 @@ Result<Launcher> Launcher::start(const std::string& monitor_path) {
 
 Result<void> Launcher::clone(const Json& spec, int cgroup) {
   Impl& impl = *impl_;
-  auto flags = early_namespaces(spec);
-  if (!flags) return {};
+  auto early = early_plan(spec);
+  if (!early) return {};
   UniqueFd theirs;
   RCRT_TRY(make_socket_pair(impl.sync, theirs));
   const bool terminal = spec["process"].value("terminal", false);
   const int fds[] = {theirs.get(), cgroup};
-  auto sent = send_fds(impl.control.get(), launch::CloneMessage{Kind::kClone, terminal, *flags}, fds,
-                       cgroup < 0 ? 1 : 2);
+  const launch::CloneMessage header = {Kind::kClone, terminal, early->namespaces};
+  std::string message(reinterpret_cast<const char*>(&header), sizeof header);
+  message += early->block;
+  auto sent = send_fds(impl.control.get(), message, fds, cgroup < 0 ? 1 : 2);
   if (!sent) return lost_monitor(impl.monitor, "rcrt-monitor ended before the container was made");
-  impl.cloned = true;
+  impl.cloned = std::move(early->mounts);
   fault_point("launcher.clone.sent");
   return {};
 }

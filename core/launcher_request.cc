@@ -147,7 +147,8 @@ Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs) {
   return {};
 }
 
-Result<PreparedLaunch> prepare_launch(LaunchRequest request, bool cloned) {
+Result<PreparedLaunch> prepare_launch(LaunchRequest request,
+                                      const std::optional<std::vector<PlanDraft::Mount>>& cloned) {
   RCRT_ASSIGN(PlanDraft draft, build_plan(request.spec));
   if (!request.root) return error("cannot start the container: it has no root");
   if (request.cleanup_command.size() > 62) return error("the clean-up command is too long");
@@ -177,6 +178,10 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request, bool cloned) {
   extras.root_fd = places.own(std::move(request.root));
   RCRT_TRY(place_streams(request, draft.terminal, extras, places));
 
+  for (size_t i = 0; cloned && i < cloned->size() && i < draft.mounts.size(); ++i) {
+    draft.mounts[i].early = (*cloned)[i].early;
+    if (draft.mounts[i] != (*cloned)[i]) draft.mounts[i].early = false;
+  }
   for (auto& mount : draft.mounts) {
     extras.mount_fds.push_back(-1);
     extras.file_targets.push_back(false);

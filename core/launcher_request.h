@@ -2,12 +2,14 @@
 // A LaunchRequest made ready to send: everything opened, the plan written.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "core/launcher.h"
+#include "core/plan_builder.h"
 
 namespace rcrt {
 
@@ -23,7 +25,9 @@ struct PreparedLaunch {
 // Of whole messages; both ends close on exec.
 Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs);
 
-// `cloned`: the process is there, in its cgroup and with its socket.
-Result<PreparedLaunch> prepare_launch(LaunchRequest request, bool cloned);
+// `cloned`: the process is there, in its cgroup and with its socket, and has made those of
+// these mounts that are `early`.
+Result<PreparedLaunch> prepare_launch(LaunchRequest request,
+                                      const std::optional<std::vector<PlanDraft::Mount>>& cloned);
 
 }  // namespace rcrt

@@ -30,7 +30,9 @@ struct PlanDraft {
     uint64_t recursive_set = 0, recursive_clear = 0;  // rro, rnosuid, ...
     uint64_t propagation = 0;                         // MS_*
     bool propagation_recursive = false;
+    bool early = false;  // made before the plan was there
     bool bind() const { return type.empty(); }
+    bool operator==(const Mount&) const = default;
   };
   struct Namespace {
     std::string where;
@@ -93,9 +95,15 @@ struct PlanDraft {
 // Checks `spec` and everything in it that the launcher carries out. Unprivileged, touches nothing.
 Result<PlanDraft> build_plan(const Json& spec);
 
-// The new namespaces of clone3 for a process that is made before its plan is there; none when
-// something has to be prepared for it first.
-std::optional<uint64_t> early_namespaces(const Json& spec);
+// For a process that is made before its plan is there.
+struct EarlyPlan {
+  uint64_t namespaces = 0;               // new ones, for clone3
+  std::vector<PlanDraft::Mount> mounts;  // of `spec`, in its order; the new file systems are `early`
+  std::string block;                     // a plan that holds these mounts; empty when it would be too long
+};
+// None when something has to be prepared for the process first. Of a specification that is
+// wrong it says nothing; build_plan() does.
+std::optional<EarlyPlan> early_plan(const Json& spec);
 
 // SECCOMP_FILTER_FLAG_* of the names in linux.seccomp.flags.
 Result<uint32_t> seccomp_flags(const std::vector<std::string>& names);

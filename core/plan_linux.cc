@@ -6,8 +6,7 @@
 
 #include "core/plan_parts.h"
 
-namespace rcrt {
-namespace plan_parts {
+namespace rcrt::plan_parts {
 namespace {
 
 using plan_json::bad;
@@ -16,6 +15,8 @@ using plan_json::Node;
 const std::map<std::string, uint32_t> kNamespaces = {
     {"pid", CLONE_NEWPID}, {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},      {"ipc", CLONE_NEWIPC},
     {"uts", CLONE_NEWUTS}, {"user", CLONE_NEWUSER},   {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
+
+}  // namespace
 
 void read_namespaces(Node namespaces, PlanDraft& draft) {
   for (auto& item : namespaces.items()) {
@@ -30,6 +31,8 @@ void read_namespaces(Node namespaces, PlanDraft& draft) {
     draft.namespaces.push_back(std::move(space));
   }
 }
+
+namespace {
 
 std::string read_mappings(Node mappings) {
   std::string text;
@@ -158,25 +161,4 @@ void read_linux(Node config, PlanDraft& draft) {
   read_devices(config["devices"], draft);
 }
 
-}  // namespace plan_parts
-
-std::optional<uint64_t> early_namespaces(const Json& spec) {
-  PlanDraft draft;
-  try {
-    plan_parts::Node config(&spec, "");
-    plan_parts::read_namespaces(config["linux"]["namespaces"], draft);
-    if (config["process"]["oomScoreAdj"].present()) return std::nullopt;
-  } catch (plan_json::Bad&) {
-    return std::nullopt;  // build_plan() will say what is wrong
-  }
-  uint64_t flags = 0;
-  for (auto& space : draft.namespaces) {
-    // Maps and offsets are written in between; a pid namespace is joined by the parent.
-    if (space.type == CLONE_NEWUSER || space.type == CLONE_NEWTIME) return std::nullopt;
-    if (space.type == CLONE_NEWPID && !space.path.empty()) return std::nullopt;
-    if (space.type != CLONE_NEWCGROUP && space.path.empty()) flags |= space.type;
-  }
-  return flags;
-}
-
-}  // namespace rcrt
+}  // namespace rcrt::plan_parts

@@ -10,6 +10,7 @@ namespace rcrt::plan_parts {
 void read_process(plan_json::Node process, PlanDraft& draft);  // plan_process.cc
 void read_mounts(plan_json::Node mounts, PlanDraft& draft);    // plan_mounts.cc
 void read_linux(plan_json::Node config, PlanDraft& draft);     // plan_linux.cc
+void read_namespaces(plan_json::Node namespaces, PlanDraft& draft);
 void read_devices(plan_json::Node devices, PlanDraft& draft);  // plan_devices.cc
 
 // "/a//b/../c" -> "a/c": lexically clean and relative to the root.

@@ -64,6 +64,7 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
       options.push_back({writer.text(key), value ? writer.text(*value) : 0});
     plan::Mount to = {};
     if (from.no_symlinks) to.flags |= plan::Mount::kNoSymlinks;
+    if (from.early) to.flags |= plan::Mount::kEarly;
     if (from.copy_up) to.flags |= plan::Mount::kTmpCopyUp;
     if (from.type == "proc") to.flags |= plan::Mount::kIsProc;
     if (i < extras.file_targets.size() && extras.file_targets[i]) to.flags |= plan::Mount::kFileTarget;

@@ -67,6 +67,12 @@ void fail(const Child& child, Stage stage, long error, const char* object, const
   sys::exit(exit_code);
 }
 
+void prepare_child(Child& child) {
+  unshare_placed(child);
+  make_early_mounts(child);
+  child.early = true;
+}
+
 void run_child(Child& child) {
   const bool own_mounts = child.has(plan::Plan::kNewMountNs);
   const bool privileged_seccomp = !child.has(plan::Plan::kNoNewPrivileges);
@@ -76,7 +82,7 @@ void run_child(Child& child) {
   sys::setsid();
   wait_for_id_maps(child);
   join_namespaces(child);
-  unshare_placed(child);
+  if (!child.early) unshare_placed(child);
   join_session_keyring(child);
   sys::umask(0);
 

@@ -15,11 +15,13 @@ namespace rcrt::launch {
 
 struct Child {
   plan::Plan* plan;
-  const int* fds;    // the descriptors that travelled with the plan
-  int sync = -1;     // socket to the client: errors out, go in
-  int monitor = -1;  // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
-  int root = -1;     // the container's root; before the pivot everything goes through it
-  int proc = -1;     // a procfs whose type was checked
+  const int* fds;      // the descriptors that travelled with the plan
+  int sync = -1;       // socket to the client: errors out, go in
+  int monitor = -1;    // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
+  int root = -1;       // the container's root; before the pivot everything goes through it
+  int proc = -1;       // a procfs whose type was checked
+  bool early = false;  // what follows is there
+  int early_mounts[plan::kMaxEarlyMounts];  // by place in plan->mounts
 
   const char* string(plan::Str at) const { return plan::string(plan, at); }
   template <typename T>
@@ -34,6 +36,8 @@ struct Child {
 [[noreturn]] void fail(const Child& child, Stage stage, long error, const char* object = nullptr,
                        const char* detail = nullptr, int exit_code = 125);
 
+// While the plan is still to come: what child.plan, an early one, holds.
+void prepare_child(Child& child);
 // The whole of it, in order.
 [[noreturn]] void run_child(Child& child);
 
@@ -49,6 +53,7 @@ void make_root_readonly(const Child& child);
 
 // mounts.cc
 void make_mounts(Child& child);
+void make_early_mounts(Child& child);
 
 // copy_up.cc: copies the tree `from` into `to`; a negative errno on failure.
 long copy_up(int from, int to);

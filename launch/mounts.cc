@@ -103,7 +103,7 @@ void set_attributes(const Child& child, int fd, const plan::Mount& mount) {
   }
 }
 
-void make_mount(Child& child, const plan::Mount& mount) {
+void make_mount(Child& child, const plan::Mount& mount, int early) {
   const char* target = child.string(mount.target);
   const uint64_t resolve = mount.flags & plan::Mount::kNoSymlinks ? RESOLVE_NO_SYMLINKS : 0;
   bool existed = false;
@@ -112,8 +112,10 @@ void make_mount(Child& child, const plan::Mount& mount) {
     fail(child, Stage::kMountTarget, at, target,
          at == -ELOOP && resolve != 0 ? "it must be a folder, not a symbolic link" : nullptr);
 
-  int fd = child.fd(mount.fd);
-  if (fd < 0) {
+  int fd = early >= 0 ? early : child.fd(mount.fd);
+  if (early >= 0) {
+    set_attributes(child, fd, mount);
+  } else if (fd < 0) {
     char mode[8];
     bool keep_mode = existed && same(child.string(mount.type), "tmpfs") && !has_option(child, mount, "mode");
     if (keep_mode) {
@@ -151,7 +153,15 @@ void make_mount(Child& child, const plan::Mount& mount) {
 
 void make_mounts(Child& child) {
   auto* mounts = child.table<plan::Mount>(child.plan->mounts);
-  for (uint32_t i = 0; i < child.plan->mounts.count; ++i) make_mount(child, mounts[i]);
+  for (uint32_t i = 0; i < child.plan->mounts.count; ++i)
+    make_mount(child, mounts[i], mounts[i].flags & plan::Mount::kEarly ? child.early_mounts[i] : -1);
+}
+
+void make_early_mounts(Child& child) {
+  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
+  for (uint32_t i = 0; i < child.plan->mounts.count; ++i)
+    if (mounts[i].flags & plan::Mount::kEarly)
+      child.early_mounts[i] = make_filesystem(child, mounts[i], nullptr);
 }
 
 }  // namespace rcrt::launch

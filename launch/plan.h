@@ -14,7 +14,9 @@ namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
 constexpr uint32_t kVersion = 1;
-constexpr int kMaxFds = 1024;  // descriptors that may travel with one plan
+constexpr int kMaxEarlyMounts = 32;
+constexpr int kMaxEarlyPlan = 8192;  // bytes
+constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
 
 using Str = uint32_t;
 struct Table {
@@ -33,6 +35,7 @@ struct Mount {
     kTmpCopyUp = 2,   // fill the new tmpfs with what the target held
     kFileTarget = 4,  // a missing target is created as a file
     kIsProc = 8,
+    kEarly = 16,  // made when the early plan came; to be made, in that plan
   };
   uint32_t flags;
   int32_t fd;  // a detached mount to attach, or -1: make `type`

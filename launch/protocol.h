@@ -155,8 +155,9 @@ enum class Kind : uint32_t {
   kConsole,  // with the pty's master
 };
 
-// Optional, before the plan: the process is made while the client still prepares. It waits
-// for the plan on its own socket.
+// Optional, before the plan: the process is made while the client still prepares, and waits
+// for the plan on its own socket. An early plan may follow in the same message: a plan::Plan
+// of which mounts and unshare_flags count. The process makes these file systems meanwhile.
 struct CloneMessage {
   Kind kind;
   uint32_t reports;  // the child will have something to tell the monitor (its terminal)

@@ -51,6 +51,8 @@ struct Request {
     launch::CloneMessage clone;
     launch::CommitMessage commit;
   };
+  alignas(8) char early[plan::kMaxEarlyPlan];  // may follow kClone
+  bool has_early = false;
   int fds[launch::kFdsPerMessage];
   int count = 0;
 };
@@ -65,7 +67,7 @@ void report_failure(Monitor& monitor, Stage stage, long error, const char* objec
 // made (reported).
 bool spawn(Monitor& monitor);
 // The same before there is a plan, and what is then left to do when it has come.
-bool spawn_early(Monitor& monitor, const Request& request);
+bool spawn_early(Monitor& monitor, Request& request);
 bool adopt(Monitor& monitor);
 // Kills the process and reaps it.
 void end_child(Monitor& monitor);

@@ -18,11 +18,17 @@ void report_failure(Monitor& monitor, Stage stage, long error, const char* objec
 
 bool receive_request(Monitor& monitor, Request& request) {
   request.commit = {};
-  long got = launch::receive_message(monitor.client, &request.commit, sizeof request.commit, request.fds,
+  constexpr long kHeader = sizeof request.commit;
+  static_assert(sizeof(launch::CloneMessage) == kHeader && offsetof(Request, early) == kHeader);
+  long got = launch::receive_message(monitor.client, &request, kHeader + sizeof request.early, request.fds,
                                      launch::kFdsPerMessage, &request.count);
   if (got == 0) return false;
-  static_assert(sizeof(launch::CloneMessage) == sizeof(launch::CommitMessage));
-  if (got == sizeof request.commit && request.count > 0) return true;
+  request.has_early = got > kHeader;
+  auto* early = reinterpret_cast<plan::Plan*>(request.early);
+  bool whole =
+      got == kHeader || (got > kHeader + static_cast<long>(sizeof *early) && early->magic == plan::kMagic &&
+                         early->version == plan::kVersion && early->size == got - kHeader);
+  if (whole && request.count > 0) return true;
   report_failure(monitor, Stage::kReceivePlan, got < 0 ? got : -EPROTO);
   return false;
 }

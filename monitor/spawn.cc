@@ -120,8 +120,7 @@ void keep_few(Monitor& monitor) {
   sys::close(monitor.fds[0]);
 }
 
-[[noreturn]] void be_child(Monitor& monitor, int sync, int socket) {
-  launch::Child child;
+[[noreturn]] void be_child(Monitor& monitor, launch::Child& child, int sync, int socket) {
   child.plan = monitor.plan;
   child.fds = monitor.fds + 1;
   child.sync = sync;
@@ -130,11 +129,16 @@ void keep_few(Monitor& monitor) {
 }
 
 // The plan comes from the client itself; errors go there, too.
-[[noreturn]] void be_early_child(Monitor& monitor, int sync, int socket) {
+[[noreturn]] void be_early_child(Monitor& monitor, Request& request, int sync, int socket) {
+  launch::Child child;
+  if (request.has_early) {
+    child.plan = reinterpret_cast<plan::Plan*>(request.early);
+    child.sync = sync;
+    launch::prepare_child(child);
+  }
   monitor.client = sync;
-  Request request;
   if (!receive_request(monitor, request) || !receive_plan(monitor, request)) sys::exit(125);
-  be_child(monitor, sync, socket);
+  be_child(monitor, child, sync, socket);
 }
 
 // clone3; 0 in the child, which has `*socket` to the monitor when it has something to report.
@@ -181,7 +185,10 @@ bool spawn(Monitor& monitor) {
   monitor.cgroup = monitor.fd(plan.cgroup_fd);
   const bool reports = (plan.clone_flags & CLONE_NEWUSER) || (plan.flags & plan::Plan::kTerminal);
   long pid = clone_child(monitor, plan.clone_flags, monitor.cgroup, reports, &socket);
-  if (pid == 0) be_child(monitor, monitor.fd(plan.sync_fd), socket);
+  if (pid == 0) {
+    launch::Child child;
+    be_child(monitor, child, monitor.fd(plan.sync_fd), socket);
+  }
   leave_again(own_time, own_pid);
   if (pid < 0) report_failure(monitor, Stage::kClone, pid);
   if (!adopt(monitor)) return false;
@@ -189,12 +196,12 @@ bool spawn(Monitor& monitor) {
   return true;
 }
 
-bool spawn_early(Monitor& monitor, const Request& request) {
+bool spawn_early(Monitor& monitor, Request& request) {
   const int sync = request.fds[0];
   monitor.cgroup = request.count > 1 ? request.fds[1] : -1;
   int socket = -1;
   long pid = clone_child(monitor, request.clone.flags, monitor.cgroup, request.clone.reports != 0, &socket);
-  if (pid == 0) be_early_child(monitor, sync, socket);
+  if (pid == 0) be_early_child(monitor, request, sync, socket);
   sys::close(sync);
   if (pid < 0) {
     report_failure(monitor, Stage::kClone, pid);

@@ -58,7 +58,9 @@ typedef struct rcrt_network_v1 {
 
   /* Optional. Called some time after the last detach, never on the path of a
    * run: takes down what is shared (bridge, table) if no container uses it any
-   * more, else does nothing. Request: state_dir, data_dir. Idempotent. */
+   * more, else does nothing. Request: state_dir, data_dir, quiet_ms (what a
+   * container came to or left within so many milliseconds counts as used: whoever
+   * came or left last calls again). Idempotent. */
   rcrt_function idle;
 
   /* Optional. The attachments and shared objects that exist. Request: state_dir,

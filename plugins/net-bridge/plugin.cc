@@ -60,7 +60,9 @@ Status idle(Call& call) {
   RCRT_ASSIGN(Host host, open_host(call));
   RCRT_ASSIGN(auto lock, host.state.try_lock_exclusive());
   if (!lock) return {};  // somebody is connecting a container: not idle
-  Status status = take_down_unused(host);
+  auto quiet = call.request().find("quiet_ms");
+  const bool given = quiet != call.request().end() && quiet->is_number_integer();
+  Status status = take_down_unused(host, given ? quiet->get<int>() : 0);
   pass_warnings(call, host);
   return status;
 }

@@ -211,8 +211,9 @@ Status rebuild(Host& host) {
   return rebuild_table(host, networks);
 }
 
-Status take_down_unused(Host& host) {
+Status take_down_unused(Host& host, int quiet_ms) {
   RCRT_ASSIGN(auto networks, known_networks(host));
+  for (Known& known : networks) known.used = known.used || known.files.changed_within(quiet_ms);
   bool any = std::any_of(networks.begin(), networks.end(), [](const Known& known) { return known.used; });
   RCRT_ASSIGN(auto handle, table_handle(host.netfilter));
   if (any) {

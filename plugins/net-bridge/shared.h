@@ -37,6 +37,7 @@ Expected<Ready> make_ready(Host& host, NetworkFiles& files, const Network& wante
 Status rebuild(Host& host);
 // Takes down networks without attachments and, with the last, table and forwarding.
 // Exclusive lock.
-Status take_down_unused(Host& host);
+// A network that a container came to or left within the last `quiet_ms` counts as used.
+Status take_down_unused(Host& host, int quiet_ms = 0);
 
 }  // namespace rcrt::bridge

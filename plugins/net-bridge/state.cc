@@ -76,6 +76,15 @@ Status NetworkFiles::save(const Attachment& attachment) {
 
 Status NetworkFiles::forget(const std::string& key) { return remove_file(attachments_.get(), key); }
 
+bool NetworkFiles::changed_within(int milliseconds) const {
+  struct stat info;
+  timespec now;
+  if (milliseconds <= 0 || fstat(attachments_.get(), &info) != 0) return false;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  int64_t age = (now.tv_sec - info.st_mtim.tv_sec) * 1000 + (now.tv_nsec - info.st_mtim.tv_nsec) / 1'000'000;
+  return age >= 0 && age < milliseconds;  // a clock that was set back keeps nothing
+}
+
 Expected<std::vector<std::string>> NetworkFiles::attachments() const {
   return list_folder(attachments_.get());
 }

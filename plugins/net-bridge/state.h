@@ -50,6 +50,8 @@ class NetworkFiles {
   Status save(const Attachment& attachment);
   Status forget(const std::string& key);
   Expected<std::vector<std::string>> attachments() const;
+  // Whether one came or went within the last milliseconds.
+  bool changed_within(int milliseconds) const;
 
   // Takes addresses for the attachment: the wanted ones or the next free. O(1) while the
   // subnet is not nearly full.
