@@ -128,6 +128,15 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"logPath", log_path(options, paths, id)}};
 }
 
+// A new folder; the first time, those it and its like need are made, its own last.
+Result<void> make_folder_in(const std::string& path, const std::vector<std::string>& needed) {
+  if (mkdir(path.c_str(), 0700) == 0) return {};
+  if (errno != ENOENT) return errno_error("cannot make folder", path);
+  for (const std::string& folder : needed) RCRT_TRY(make_folders(folder));
+  if (mkdir(path.c_str(), 0700) != 0) return errno_error("cannot make folder", path);
+  return {};
+}
+
 Result<void> make_bind_sources(const RunOptions& options) {
   for (const auto& mount : options.mounts) {
     if (mount.type != "bind" || access(mount.source.c_str(), F_OK) == 0) continue;
@@ -361,21 +370,15 @@ Result<void> Creation::record() {
     }
   }
   RCRT_ASSIGN(std::string id, new_id());
-  RCRT_TRY(make_folders(paths().containers()));
-  RCRT_TRY(make_folders(paths().names()));
-  RCRT_TRY(make_folders(paths().cache()));
-  RCRT_TRY(make_folders(paths().state + "/containers"));
-  RCRT_TRY(make_folders(paths().state + "/networks"));
   fault_point("before folders");
-  if (mkdir(paths().container(id).c_str(), 0700) != 0)
-    return errno_error("cannot make folder", paths().container(id));
+  RCRT_TRY(make_folder_in(paths().container(id), {paths().names(), paths().cache(), paths().containers()}));
   id_ = id;  // from here on the destructor rolls back
   fault_point("data folder");
   RCRT_ASSIGN(ContainerLock lock, ContainerLock::acquire(paths(), id_, ContainerLock::Mode::exclusive));
   lock_ = std::move(lock);
   fault_point("lock");
-  if (mkdir(paths().container_state(id_).c_str(), 0700) != 0)
-    return errno_error("cannot make folder", paths().container_state(id_));
+  RCRT_TRY(make_folder_in(paths().container_state(id_),
+                          {paths().state + "/networks", paths().state + "/containers"}));
   fault_point("state folder");
   RCRT_ASSIGN(Journal opened, Journal::open(paths().container_state(id_)));
   journal_ = std::move(opened);

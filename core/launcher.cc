@@ -293,7 +293,11 @@ Result<ExitRecord> Launcher::Impl::wait() {
     Message message = {};
     UniqueFd fd;
     RCRT_ASSIGN(bool more, receive(control.get(), message, fd));
-    if (!more) return error("rcrt-monitor is gone; the container's exit status is lost");
+    if (!more) {
+      // It is on its way out: whoever looks at the container next must not find it there.
+      waitpid(process.monitor_pid, nullptr, 0);
+      return error("rcrt-monitor is gone; the container's exit status is lost");
+    }
     if (message.kind != Kind::kExited) continue;
     auto& exited = message.exited;
     exit = ExitRecord{exited.exit_code, exited.signal, exited.oom_killed != 0, exited.finished_at};

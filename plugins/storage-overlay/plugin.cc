@@ -32,8 +32,6 @@ Status make_directory(int parent, const char* name, const std::string& dir) {
 // The root directory's own mode and owner are those of the upper directory: take them
 // from the uppermost layer.
 Status make_upper(const Request& request, int dir) {
-  if (::mkdirat(dir, "upper.new", 0700) != 0 && errno != EEXIST)
-    return fail_errno("cannot create", request.dir + "/upper");
   std::string top = request.layers.empty() ? request.source : request.layers_dir + "/" + request.layers[0];
   struct stat info;
   if (::stat(top.c_str(), &info) != 0)
@@ -41,8 +39,14 @@ Status make_upper(const Request& request, int dir) {
         request.layers.empty() ? "cannot use as a root directory" : "cannot open an image layer", top,
         request.layers.empty() ? "name a directory that exists" : "import or pull the image again");
   if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "cannot use as a root directory", top);
-  if (::fchownat(dir, "upper.new", info.st_uid, info.st_gid, 0) != 0 ||
-      ::fchmodat(dir, "upper.new", info.st_mode & 07777, 0) != 0)
+  // Nearly always it is at once as it must be.
+  if (::mkdirat(dir, "upper.new", info.st_mode & 0777) != 0 && errno != EEXIST)
+    return fail_errno("cannot create", request.dir + "/upper");
+  struct stat made;
+  const bool ready = ::fstatat(dir, "upper.new", &made, AT_SYMLINK_NOFOLLOW) == 0 &&
+                     made.st_mode == info.st_mode && made.st_uid == info.st_uid && made.st_gid == info.st_gid;
+  if (!ready && (::fchownat(dir, "upper.new", info.st_uid, info.st_gid, 0) != 0 ||
+                 ::fchmodat(dir, "upper.new", info.st_mode & 07777, 0) != 0))
     return fail_errno("cannot set owner and mode of", request.dir + "/upper");
   if (::renameat(dir, "upper.new", dir, "upper") != 0)
     return fail_errno("cannot create", request.dir + "/upper");
