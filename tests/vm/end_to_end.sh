@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The installed rcrt on a machine with every controller in cgroup v2: limits are set, bite
 # and are reported; a container on the bridge reaches its gateway; nothing is left.
+# shellcheck disable=SC2046  # echo makes one line of several
 set -u
 failed=0
 check() {  # NAME EXPECTED ACTUAL
