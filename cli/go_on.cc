@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -32,7 +33,10 @@ void exit_and_go_on(int exit_code, const std::function<void()>& work) {
   void* stack = mmap(nullptr, kStack, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED) return;
-  // The child shares memory and thread pointer with us, so from here on we only end.
+  // The child shares memory and thread pointer with us, so from here on we only end. The
+  // kernel must not write to our thread's descriptor then, as it does for pthread_join: the
+  // C library takes the number there for the owner of the locks that the child holds.
+  syscall(SYS_set_tid_address, nullptr);
   auto* memory = const_cast<std::function<void()>*>(&work);
   if (clone(go_on, static_cast<char*>(stack) + kStack, CLONE_VM, memory) < 0) return;
   _exit(exit_code);
