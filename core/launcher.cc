@@ -167,12 +167,15 @@ struct Launcher::Impl {
   ContainerProcess process;
   std::optional<ExitRecord> exit;
   bool record_follows = false;
+  bool orphan = false;
+  bool paused = false;
 
   Result<ExitRecord> wait();
   // The child's own error. It is about to end: once the monitor has recorded that, the
   // caller may remove the container's folder.
   std::unexpected<Error> failure(const launch::FailedMessage& message) {
     Error error = to_error(message);
+    if (orphan) return std::unexpected(std::move(error));
     if (auto ended = wait(); !ended) error.hint = ended.error().message();
     return std::unexpected(std::move(error));
   }
@@ -187,7 +190,8 @@ Launcher::~Launcher() {
   impl_->sync.reset();
   impl_->control.reset();
   // Reap the monitor if it has ended already; else it lives on without us.
-  if (impl_->process.monitor_pid > 0) waitpid(impl_->process.monitor_pid, nullptr, WNOHANG);
+  if (impl_->process.monitor_pid > 0)
+    waitpid(impl_->process.monitor_pid, nullptr, impl_->orphan ? 0 : WNOHANG);
 }
 
 Result<Launcher> Launcher::start(const std::string& monitor_path) {
@@ -219,6 +223,7 @@ Result<void> Launcher::clone(const Json& spec, int cgroup) {
 
 Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   Impl& impl = *impl_;
+  impl.orphan = request.orphan;
   RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request), impl.cloned));
   RCRT_ASSIGN(UniqueFd memory, plan_in_memory(prepared.plan));
   fault_point("launcher.commit.before");
@@ -248,6 +253,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   if (auto early = receive(impl.sync.get(), message, fd, MSG_DONTWAIT); early && *early) {
     if (message.kind == Kind::kFailed) return impl.failure(message.failed);
     if (message.kind == Kind::kConsole) impl.console = std::move(fd);
+    impl.paused = message.kind == Kind::kPaused;
   }
   if (new_network && !impl.process.netns)
     return error("cannot open the container's network namespace", {}, {}, ESRCH);
@@ -260,7 +266,7 @@ Result<void> Launcher::go() {
   // The child first: if we die in between, the monitor takes the container down.
   const bool alive = send_simple(impl.sync.get(), Kind::kGo);  // a child that failed has left its error
   fault_point("launcher.go.child");
-  if (!send_simple(impl.control.get(), Kind::kGo) && alive) {
+  if (!impl.orphan && !send_simple(impl.control.get(), Kind::kGo) && alive) {
     (void)syscall(SYS_pidfd_send_signal, impl.process.pidfd.get(), SIGKILL, nullptr, 0);
     return error("rcrt-monitor was killed before the container started");
   }
@@ -283,6 +289,36 @@ Result<void> Launcher::go() {
   impl.sync.reset();
   fault_point("launcher.go.after");
   return {};
+}
+
+Result<void> Launcher::wait_for_pause() {
+  Impl& impl = *impl_;
+  while (!impl.paused) {
+    Message message = {};
+    UniqueFd fd;
+    RCRT_ASSIGN(bool more, receive(impl.sync.get(), message, fd));
+    if (!more) return error("the container's process was killed before it could execute its command");
+    if (message.kind == Kind::kFailed) return impl.failure(message.failed);
+    if (message.kind == Kind::kConsole) impl.console = std::move(fd);
+    impl.paused = message.kind == Kind::kPaused;
+  }
+  return {};
+}
+
+Result<void> Launcher::resume() {
+  if (send_simple(impl_->sync.get(), Kind::kGo)) return {};
+  return error("the container's process was killed before it could execute its command");
+}
+
+Result<void> start_waiting(int socket) {
+  if (!send_simple(socket, Kind::kGo)) return error("the container's process does not wait any more");
+  for (;;) {
+    Message message = {};
+    UniqueFd fd;
+    RCRT_ASSIGN(bool more, receive(socket, message, fd));
+    if (!more) return {};
+    if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+  }
 }
 
 int Launcher::console() const { return impl_->console.get(); }

@@ -53,6 +53,21 @@ struct LaunchRequest {
   std::vector<std::string> cleanup_command;
   bool remove = false;  // it is removed once it has ended: an attached client is told before the disk
   bool init = false;    // run a minimal init as process 1 that reaps and forwards signals
+
+  // For rcrt-oci, where somebody else watches the process: it becomes the caller's own
+  // child, and rcrt-monitor ends once it is made. No log, exit record or clean-up then.
+  bool orphan = false;
+  bool pause = false;         // stop when the mounts are made: wait_for_pause(), resume()
+  UniqueFd start_listener;    // after go() the process waits for somebody who connects and says go
+  std::vector<int> preserve;  // borrowed; become 3, 4, ... in the container
+  bool no_pivot = false;      // chroot instead of pivot_root
+  bool keep_keyring = false;  // no session keyring of its own
+  std::string executable;     // executed instead of process.args[0]
+  // Instead of a root and namespaces of its own: those of the process behind a pidfd.
+  struct Join {
+    UniqueFd pidfd;
+    uint32_t types = 0;  // CLONE_NEW*
+  } join;
 };
 
 // The container's first process. Known by pidfd, or by pid and start time.
@@ -77,6 +92,10 @@ struct ExitRecord {
 // Reads the exit record; an Error with code ENOENT when the container has not ended.
 Result<ExitRecord> read_exit_record(const std::string& path);
 
+// Says go to a process that waits at its start_listener, to which `socket` is connected;
+// returns when it has executed its command, or its Error.
+Result<void> start_waiting(int socket);
+
 class Launcher {
  public:
   static Result<Launcher> start(const std::string& monitor_path);
@@ -92,6 +111,10 @@ class Launcher {
   // Turns the configuration into a plan, hands it to the monitor, and returns when the
   // process exists in its new namespaces. It does not execute anything before go().
   Result<ContainerProcess*> commit(LaunchRequest request);
+
+  // With `pause`: returns when the mounts are made, and lets the process go on.
+  Result<void> wait_for_pause();
+  Result<void> resume();
 
   // Lets the process execute its command. The Error of a stage that failed names the
   // stage and the object; exit_code is 127 when the command does not exist, 126 when it

@@ -149,8 +149,9 @@ Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs) {
 
 Result<PreparedLaunch> prepare_launch(LaunchRequest request,
                                       const std::optional<std::vector<PlanDraft::Mount>>& cloned) {
-  RCRT_ASSIGN(PlanDraft draft, build_plan(request.spec));
-  if (!request.root) return error("cannot start the container: it has no root");
+  const bool joins = request.join.types != 0;
+  RCRT_ASSIGN(PlanDraft draft, build_plan(request.spec, joins ? PlanFor::joining : PlanFor::container));
+  if (!request.root && !joins) return error("cannot start the container: it has no root");
   if (request.cleanup_command.size() > 62) return error("the clean-up command is too long");
 
   PreparedLaunch prepared;
@@ -162,6 +163,11 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   extras.attached = request.attached;
   extras.report_first = prepared.record_follows = request.attached && request.remove;
   extras.init = request.init;
+  extras.orphan = request.orphan;
+  extras.pause = request.pause;
+  extras.no_pivot = request.no_pivot;
+  extras.keep_keyring = request.keep_keyring;
+  extras.executable = request.executable;
   if (!request.exit_path.empty()) {
     RCRT_ASSIGN(extras.exit_path, absolute(request.exit_path));
   }
@@ -176,6 +182,10 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
     extras.cgroup_fd = places.own(std::move(request.cgroup));
   }
   extras.root_fd = places.own(std::move(request.root));
+  extras.start_fd = places.own(std::move(request.start_listener));
+  extras.join_fd = places.own(std::move(request.join.pidfd));
+  extras.join_types = request.join.types;
+  for (int fd : request.preserve) extras.preserved.push_back(places.borrow(fd));
   RCRT_TRY(place_streams(request, draft.terminal, extras, places));
 
   for (size_t i = 0; cloned && i < cloned->size() && i < draft.mounts.size(); ++i) {

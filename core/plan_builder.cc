@@ -32,9 +32,10 @@ void read_names(Node config, PlanDraft& draft) {
   }
 }
 
-void check_together(const PlanDraft& draft) {
+void check_together(const PlanDraft& draft, PlanFor purpose) {
   const bool own_mounts = draft.is_new(CLONE_NEWNS);
-  if (!draft.has(CLONE_NEWNS)) bad("linux.namespaces", "", "one of type mount is needed");
+  if (!draft.has(CLONE_NEWNS) && purpose == PlanFor::container)
+    bad("linux.namespaces", "", "one of type mount is needed");
   if (!own_mounts && (!draft.masked.empty() || !draft.readonly.empty()))
     bad("linux.maskedPaths", "", "it needs a new namespace of type mount");
   if (draft.has(CLONE_NEWUSER)) {
@@ -57,7 +58,7 @@ bool PlanDraft::is_new(uint32_t type) const {
                      [=](auto& space) { return space.type == type && space.path.empty(); });
 }
 
-Result<PlanDraft> build_plan(const Json& spec) {
+Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose) {
   PlanDraft draft;
   try {
     Node config(&spec, "");
@@ -68,7 +69,7 @@ Result<PlanDraft> build_plan(const Json& spec) {
     plan_parts::read_linux(config["linux"], draft);
     draft.readonly_root = config["root"]["readonly"].flag();
     read_names(config, draft);
-    check_together(draft);
+    check_together(draft, purpose);
   } catch (plan_json::Bad& bad) {
     return std::unexpected(std::move(bad.error));
   }

@@ -92,8 +92,15 @@ struct PlanDraft {
   bool is_new(uint32_t type) const;  // a new one is made
 };
 
+// A container of its own, or a further process in one that exists.
+enum class PlanFor { container, joining };
+
 // Checks `spec` and everything in it that the launcher carries out. Unprivileged, touches nothing.
-Result<PlanDraft> build_plan(const Json& spec);
+Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose = PlanFor::container);
+
+// What the configuration may name.
+std::vector<std::string> known_mount_options();
+std::vector<std::string> known_capabilities();
 
 // For a process that is made before its plan is there.
 struct EarlyPlan {
@@ -118,6 +125,11 @@ struct PlanExtras {
   bool attached = true;
   bool report_first = false;  // see LaunchRequest::remove
   bool init = false;
+  bool orphan = false, pause = false, no_pivot = false, keep_keyring = false;
+  std::string executable;
+  int start_fd = -1, join_fd = -1;
+  uint32_t join_types = 0;
+  std::vector<int> preserved;
   int fd_count = 0;
   int root_fd = -1, cgroup_fd = -1, log_fd = -1, sync_fd = -1;
   int relay_out_fd = -1, relay_err_fd = -1, client_out_fd = -1, client_err_fd = -1;

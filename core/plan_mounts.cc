@@ -2,6 +2,7 @@
 // mounts[]: the options of the runtime specification's table.
 #include <linux/mount.h>
 
+#include <algorithm>
 #include <map>
 
 #include "core/plan_parts.h"
@@ -200,3 +201,23 @@ void read_mounts(Node mounts, PlanDraft& draft) {
 }
 
 }  // namespace rcrt::plan_parts
+
+namespace rcrt {
+
+std::vector<std::string> known_mount_options() {
+  std::vector<std::string> names = {"bind", "rbind", "defaults", "silent", "loud", "tmpcopyup"};
+  for (auto& [name, attribute] : plan_parts::kAttributes) {
+    names.push_back(name);
+    names.push_back("r" + name);
+  }
+  for (auto& [name, flag] : plan_parts::kPropagation) {
+    names.push_back(name);
+    names.push_back("r" + name);
+  }
+  for (auto& [name, flag] : plan_parts::kSuperblock) names.push_back(name);
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+}  // namespace rcrt

@@ -189,3 +189,11 @@ void read_process(Node process, PlanDraft& draft) {
 }
 
 }  // namespace rcrt::plan_parts
+
+namespace rcrt {
+
+std::vector<std::string> known_capabilities() {
+  return {std::begin(plan_parts::kCapabilities), std::end(plan_parts::kCapabilities)};
+}
+
+}  // namespace rcrt

@@ -123,6 +123,7 @@ void write_namespaces(const PlanDraft& draft, const PlanExtras& extras, Writer& 
   }
   for (size_t i = 0; i + 1 < join.size(); ++i)
     if (join[i].type == CLONE_NEWNS) std::swap(join[i], join.back());
+  if (extras.join_fd >= 0) join.push_back({extras.join_fd, extras.join_types});
   plan.join = writer.table(join);
   plan.uid_map = writer.text_or_none(draft.uid_map);
   plan.gid_map = writer.text_or_none(draft.gid_map);
@@ -180,7 +181,11 @@ uint64_t flags_of(const PlanDraft& draft, const PlanExtras& extras) {
   set(draft.scheduler.has_value(), plan::Plan::kScheduler);
   set(draft.personality.has_value(), plan::Plan::kPersonality);
   set(draft.setup_dev, plan::Plan::kSetupDev);
-  set(draft.has(CLONE_NEWUSER), plan::Plan::kUserNamespace);
+  set(draft.has(CLONE_NEWUSER) || (extras.join_types & CLONE_NEWUSER), plan::Plan::kUserNamespace);
+  set(extras.orphan, plan::Plan::kOrphan);
+  set(extras.pause, plan::Plan::kPause);
+  set(extras.no_pivot, plan::Plan::kNoPivot);
+  set(extras.keep_keyring, plan::Plan::kKeepKeyring);
   return flags;
 }
 
@@ -203,6 +208,9 @@ std::string write_plan(const PlanDraft& draft, const PlanExtras& extras) {
   plan.cgroup_fd = extras.cgroup_fd;
   plan.log_fd = extras.log_fd;
   plan.sync_fd = extras.sync_fd;
+  plan.start_fd = extras.start_fd;
+  plan.executable = writer.text_or_none(extras.executable);
+  plan.preserved = writer.table(extras.preserved);
   plan.relay_out_fd = extras.relay_out_fd;
   plan.relay_err_fd = extras.relay_err_fd;
   plan.client_out_fd = extras.client_out_fd;

@@ -16,15 +16,6 @@ void copy_text(char* to, size_t room, const char* from) {
   to[length] = '\0';
 }
 
-// Returns when the client says go. A client that is gone ends the process.
-void wait_for_go(const Child& child) {
-  SimpleMessage message = {};
-  long got;
-  do got = sys::read(child.sync, &message, sizeof message);
-  while (got == -EINTR);
-  if (got != sizeof message || message.kind != Kind::kGo) sys::exit(125);
-}
-
 void reset_signals() {
   // The monitor ignores these; whatever its caller ignored was reset when it began.
   static constexpr int kIgnored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
@@ -41,14 +32,50 @@ void join_session_keyring(const Child& child) {
   sys::call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, sys::arg(name));
 }
 
-// Of all that was inherited only 0, 1, 2 and the socket to the client remain.
+void move_descriptor(const Child& child, int from, int to, int flags) {
+  if (int error = sys::dup3(from, to, flags); error < 0) fail(child, Stage::kStdio, error);
+}
+
+// Of all that was inherited only 0, 1, 2, what the caller wants preserved, and the sockets
+// remain: streams, 3 ... 3+n-1, then the sockets. On the way they all stand above every
+// number in use, so that none is overwritten.
 void drop_descriptors(Child& child) {
-  if (child.sync != 3) {
-    if (int error = sys::dup3(child.sync, 3, O_CLOEXEC); error < 0) fail(child, Stage::kStdio, error);
-    child.sync = 3;
+  const int count = static_cast<int>(child.plan->preserved.count), first = 3;
+  auto* places = child.table<int32_t>(child.plan->preserved);
+  int above = first + count + 2;
+  for (int i = 0; i < count; ++i)
+    if (child.fd(places[i]) >= above) above = child.fd(places[i]) + 1;
+  if (child.sync >= above) above = child.sync + 1;
+  if (child.start >= above) above = child.start + 1;
+  if (count > 0 || child.sync != first || child.start >= 0) {
+    for (int i = 0; i < count; ++i) move_descriptor(child, child.fd(places[i]), above + i, O_CLOEXEC);
+    move_descriptor(child, child.sync, above + count, O_CLOEXEC);
+    if (child.start >= 0) move_descriptor(child, child.start, above + count + 1, O_CLOEXEC);
+    for (int i = 0; i < count; ++i) move_descriptor(child, above + i, first + i, 0);
+    move_descriptor(child, above + count, first + count, O_CLOEXEC);
+    child.sync = first + count;
+    if (child.start >= 0) {
+      move_descriptor(child, above + count + 1, first + count + 1, O_CLOEXEC);
+      child.start = first + count + 1;
+    }
   }
-  if (int error = sys::close_range(4, ~0U, 0); error < 0) fail(child, Stage::kStdio, error);
+  const int end = (child.start >= 0 ? child.start : child.sync) + 1;
+  if (int error = sys::close_range(static_cast<unsigned>(end), ~0U, 0); error < 0)
+    fail(child, Stage::kStdio, error);
   child.root = child.monitor = child.proc = -1;
+}
+
+// The client does something between the mounts and the rest: hooks.
+void pause(const Child& child) {
+  SimpleMessage message = {Kind::kPaused};
+  if (sys::write(child.sync, &message, sizeof message) != sizeof message) sys::exit(125);
+  wait_for_go(child);
+}
+
+// Everything is made: the client's go, and then, when there is one to wait for, the starter's.
+void wait_to_execute(Child& child) {
+  wait_for_go(child);
+  if (child.start >= 0) wait_for_start(child);
 }
 
 }  // namespace
@@ -73,6 +100,14 @@ void prepare_child(Child& child) {
   child.early = true;
 }
 
+void wait_for_go(const Child& child) {
+  SimpleMessage message = {};
+  long got;
+  do got = sys::read(child.sync, &message, sizeof message);
+  while (got == -EINTR);
+  if (got != sizeof message || message.kind != Kind::kGo) sys::exit(125);
+}
+
 void run_child(Child& child) {
   const bool own_mounts = child.has(plan::Plan::kNewMountNs);
   const bool privileged_seccomp = !child.has(plan::Plan::kNoNewPrivileges);
@@ -83,7 +118,7 @@ void run_child(Child& child) {
   wait_for_id_maps(child);
   join_namespaces(child);
   if (!child.early) unshare_placed(child);
-  join_session_keyring(child);
+  if (!child.has(plan::Plan::kKeepKeyring)) join_session_keyring(child);
   sys::umask(0);
 
   if (own_mounts) {
@@ -92,6 +127,7 @@ void run_child(Child& child) {
     if (child.has(plan::Plan::kSetupDev)) make_devices(child);
     if (child.has(plan::Plan::kTerminal)) make_console(child, &slave);
   }
+  if (child.has(plan::Plan::kPause)) pause(child);
   set_names(child);
   set_sysctls(child);
   set_security_label(child);
@@ -115,14 +151,15 @@ void run_child(Child& child) {
   // Without no_new_privs a filter needs CAP_SYS_ADMIN, which become() may drop; with it,
   // the filter is best loaded last.
   if (privileged_seccomp) {
-    wait_for_go(child);
+    wait_to_execute(child);
     load_seccomp(child);
     become(child);
     enter_working_directory(child, true);
   } else {
     become(child);
     enter_working_directory(child, true);
-    wait_for_go(child);
+    if (child.start >= 0) check_command(child);
+    wait_to_execute(child);
     load_seccomp(child);
   }
   if (child.has(plan::Plan::kInit)) fork_below_init(child);

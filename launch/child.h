@@ -18,6 +18,7 @@ struct Child {
   const int* fds;      // the descriptors that travelled with the plan
   int sync = -1;       // socket to the client: errors out, go in
   int monitor = -1;    // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
+  int start = -1;      // listening socket, see Plan::start_fd
   int root = -1;       // the container's root; before the pivot everything goes through it
   int proc = -1;       // a procfs whose type was checked
   bool early = false;  // what follows is there
@@ -38,6 +39,12 @@ struct Child {
 
 // While the plan is still to come: what child.plan, an early one, holds.
 void prepare_child(Child& child);
+// Returns when the client says go. A client that is gone ends the process.
+void wait_for_go(const Child& child);
+
+// start.cc: returns when somebody has come and said go; from then on `sync` is his socket.
+void wait_for_start(Child& child);
+
 // The whole of it, in order.
 [[noreturn]] void run_child(Child& child);
 
@@ -88,6 +95,7 @@ void load_seccomp(const Child& child);
 void fork_below_init(const Child& child);
 
 // exec.cc
+void check_command(const Child& child);  // fails as execute() would when there is no such command
 [[noreturn]] void execute(const Child& child);
 
 }  // namespace rcrt::launch

@@ -75,7 +75,8 @@ void make_console(const Child& child, int* slave) {
   if (child.root >= 0) bind_console(child, *slave);
 
   SimpleMessage message = {Kind::kConsole};
-  long sent = send_message(child.monitor, &message, sizeof message, master);
+  long sent = 0;
+  if (!child.has(plan::Plan::kOrphan)) sent = send_message(child.monitor, &message, sizeof message, master);
   if (sent >= 0 && child.has(plan::Plan::kAttached))
     sent = send_message(child.sync, &message, sizeof message, master);
   if (sent < 0) fail(child, Stage::kConsole, sent, "master");

@@ -37,27 +37,17 @@ bool has_slash(const char* text) {
   fail(child, Stage::kExec, error, path, detail, kNotExecutable);
 }
 
-}  // namespace
-
-void execute(const Child& child) {
-  plan::Plan* plan = child.plan;
-  char* base = reinterpret_cast<char*>(plan);
-  auto** argv = reinterpret_cast<char**>(base + plan->argv);
-  auto** envp = reinterpret_cast<char**>(base + plan->envp);
-  auto* args = child.table<plan::Str>(plan->args);
-  auto* env = child.table<plan::Str>(plan->env);
-  for (uint32_t i = 0; i < plan->args.count; ++i) argv[i] = base + args[i];
-  argv[plan->args.count] = nullptr;
-  for (uint32_t i = 0; i < plan->env.count; ++i) envp[i] = base + env[i];
-  envp[plan->env.count] = nullptr;
-
-  const char* name = argv[0];
-  if (has_slash(name) || name[0] == '\0') refuse(child, sys::execve(name, argv, envp), name);
-
-  // As execvp does, an EACCES is remembered and the search goes on.
+// Calls `attempt` on every file the command may mean until it returns 0, as execvp searches:
+// an EACCES is remembered and the search goes on. Fails when there is none.
+template <typename Attempt>
+void search(const Child& child, const char* name, Attempt attempt) {
+  if (has_slash(name) || name[0] == '\0') {
+    if (long error = attempt(name); error < 0) refuse(child, error, name);
+    return;
+  }
   char candidate[PATH_MAX], denied_path[PATH_MAX];
   bool denied = false;
-  const char* path = child.string(plan->search_path);
+  const char* path = child.string(child.plan->search_path);
   size_t name_size = strlen(name);
   for (const char* at = path; at != nullptr;) {
     size_t size = 0;
@@ -68,7 +58,8 @@ void execute(const Child& child) {
       if (size == 0) candidate[out++] = '.';  // an empty entry is the working directory
       candidate[out++] = '/';
       memcpy(candidate + out, name, name_size + 1);
-      long error = sys::execve(candidate, argv, envp);
+      long error = attempt(candidate);
+      if (error >= 0) return;
       if (error == -EACCES) {
         if (!denied) memcpy(denied_path, candidate, sizeof candidate);
         denied = true;
@@ -82,7 +73,39 @@ void execute(const Child& child) {
   }
   if (denied) refuse(child, -EACCES, denied_path);
   fail(child, Stage::kExec, 0, name,
-       path != nullptr ? "not found in PATH" : "not found: process.env has no PATH", kNotFound);
+       path != nullptr ? "executable file not found in $PATH" : "not found: process.env has no PATH",
+       kNotFound);
+}
+
+const char* command(const Child& child) {
+  const char* executable = child.string(child.plan->executable);
+  return executable != nullptr ? executable : child.string(child.table<plan::Str>(child.plan->args)[0]);
+}
+
+}  // namespace
+
+void check_command(const Child& child) {
+  search(child, command(child), [](const char* file) -> long {
+    struct statx status;
+    if (int error = sys::statx(AT_FDCWD, file, 0, STATX_TYPE, &status); error < 0) return error;
+    if ((status.stx_mode & S_IFMT) == S_IFDIR) return -EACCES;
+    return sys::call(SYS_faccessat2, AT_FDCWD, sys::arg(file), X_OK, AT_EACCESS);
+  });
+}
+
+void execute(const Child& child) {
+  plan::Plan* plan = child.plan;
+  char* base = reinterpret_cast<char*>(plan);
+  auto** argv = reinterpret_cast<char**>(base + plan->argv);
+  auto** envp = reinterpret_cast<char**>(base + plan->envp);
+  auto* args = child.table<plan::Str>(plan->args);
+  auto* env = child.table<plan::Str>(plan->env);
+  for (uint32_t i = 0; i < plan->args.count; ++i) argv[i] = base + args[i];
+  argv[plan->args.count] = nullptr;
+  for (uint32_t i = 0; i < plan->env.count; ++i) envp[i] = base + env[i];
+  envp[plan->env.count] = nullptr;
+  search(child, command(child), [&](const char* file) -> long { return sys::execve(file, argv, envp); });
+  sys::exit(kNotExecutable);  // not reached: execve does not return 0
 }
 
 }  // namespace rcrt::launch

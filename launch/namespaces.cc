@@ -22,8 +22,10 @@ const char* name_of(unsigned type) {
       return "cgroup";
     case CLONE_NEWTIME:
       return "time";
-    default:
+    case CLONE_NEWPID:
       return "pid";
+    default:
+      return "of the container";
   }
 }
 
@@ -54,10 +56,11 @@ void wait_for_id_maps(const Child& child) {
 void join_namespaces(const Child& child) {
   auto* join = child.table<plan::JoinNamespace>(child.plan->join);
   for (uint32_t i = 0; i < child.plan->join.count; ++i) {
-    if (join[i].type == CLONE_NEWPID) continue;
-    if (int error = sys::setns(child.fd(join[i].fd), join[i].type); error < 0)
-      fail(child, Stage::kJoinNamespace, error, name_of(join[i].type));
-    if (join[i].type == CLONE_NEWUSER) become_root(child);
+    const uint32_t types = join[i].type & ~static_cast<uint32_t>(CLONE_NEWPID);
+    if (types == 0) continue;
+    if (int error = sys::setns(child.fd(join[i].fd), static_cast<int>(types)); error < 0)
+      fail(child, Stage::kJoinNamespace, error, name_of(types));
+    if (types & CLONE_NEWUSER) become_root(child);
   }
 }
 

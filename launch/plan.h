@@ -13,7 +13,7 @@
 namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr int kMaxEarlyMounts = 32;
 constexpr int kMaxEarlyPlan = 8192;  // bytes
 constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
@@ -72,7 +72,7 @@ struct Rlimit {
 };
 
 struct JoinNamespace {
-  int32_t fd;
+  int32_t fd;     // a namespace, or with several types a pidfd of a process in them
   uint32_t type;  // CLONE_NEW*
 };
 
@@ -98,6 +98,10 @@ struct Plan {
     kUserNamespace = 1 << 15,  // new or joined
     kRelayOutput = 1 << 16,
     kReportFirst = 1 << 17,  // the exit is told before it is recorded
+    kOrphan = 1 << 18,       // the process is the client's own child; the monitor ends once it is made
+    kPause = 1 << 19,        // waits for the client once more, when the mounts are made
+    kKeepKeyring = 1 << 20,  // no session keyring of its own
+    kNoPivot = 1 << 21,      // chroot instead, for a machine whose root cannot be left
   };
   uint64_t flags;
 
@@ -112,7 +116,8 @@ struct Plan {
   int32_t client_out_fd, client_err_fd;  // where relayed output goes too
   Str uid_map, gid_map, time_offsets;
   int32_t oom_score;
-  int32_t sync_fd;  // the child's socket to the client
+  int32_t sync_fd;   // the child's socket to the client
+  int32_t start_fd;  // a listening socket: who connects to it says go once more, or -1
 
   // The root.
   int32_t root_fd;
@@ -134,6 +139,8 @@ struct Plan {
   Table args, env;      // of Str
   uint32_t argv, envp;  // room for args.count + 1, env.count + 1 pointers
   Str search_path;      // PATH of env
+  Str executable;       // what is executed, when it is not args[0]
+  Table preserved;      // of int32_t: descriptors that become 3, 4, ... in the container
   uint32_t uid, gid, umask;
   Table groups;  // of uint32_t
   uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;

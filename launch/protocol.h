@@ -153,6 +153,8 @@ enum class Kind : uint32_t {
   kFailed,  // FailedMessage
   // child to client (attached) and to monitor
   kConsole,  // with the pty's master
+  // child to client: the mounts are made, it waits for kGo (only with Plan::kPause)
+  kPaused,
 };
 
 // Optional, before the plan: the process is made while the client still prepares, and waits

@@ -51,6 +51,10 @@ void make_root_readonly(const Child& child) {
 
 void pivot(const Child& child) {
   if (int error = sys::fchdir(child.root); error < 0) fail(child, Stage::kPivot, error);
+  if (child.has(plan::Plan::kNoPivot)) {
+    if (long error = sys::call(SYS_chroot, sys::arg(".")); error < 0) fail(child, Stage::kPivot, error);
+    return;
+  }
   if (int error = sys::pivot_root(".", "."); error < 0)
     fail(child, Stage::kPivot, error, nullptr,
          error == -EINVAL ? "the machine's own root may be an initramfs" : nullptr);

@@ -57,7 +57,7 @@ bool enter_for_children(Monitor& monitor, int* own_time, int* own_pid) {
   }
   auto* join = plan::table<plan::JoinNamespace>(monitor.plan, monitor.plan->join);
   for (uint32_t i = 0; i < monitor.plan->join.count; ++i) {
-    if (join[i].type != CLONE_NEWPID) continue;
+    if ((join[i].type & CLONE_NEWPID) == 0) continue;
     *own_pid = sys::openat(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     long error = *own_pid < 0 ? *own_pid : sys::setns(monitor.fd(join[i].fd), CLONE_NEWPID);
     if (error < 0) {
@@ -125,6 +125,7 @@ void keep_few(Monitor& monitor) {
   child.fds = monitor.fds + 1;
   child.sync = sync;
   child.monitor = socket;
+  child.start = monitor.fd(monitor.plan->start_fd);
   launch::run_child(child);
 }
 
@@ -142,15 +143,16 @@ void keep_few(Monitor& monitor) {
 }
 
 // clone3; 0 in the child, which has `*socket` to the monitor when it has something to report.
-long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, int* socket) {
+// An orphan is a child of the client's, with our own exit signal, which is SIGCHLD.
+long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, bool orphan, int* socket) {
   int sockets[2] = {-1, -1};
   *socket = -1;
   if (reports)
     if (int error = sys::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, sockets); error < 0) return error;
   clone_args args = {};
-  args.flags = flags | CLONE_PIDFD;
+  args.flags = flags | CLONE_PIDFD | (orphan ? CLONE_PARENT : 0);
   args.pidfd = static_cast<uint64_t>(sys::arg(&monitor.pidfd));
-  args.exit_signal = SIGCHLD;
+  args.exit_signal = orphan ? 0 : SIGCHLD;
   if (cgroup >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<uint64_t>(cgroup);
@@ -182,9 +184,11 @@ bool spawn(Monitor& monitor) {
   const plan::Plan& plan = *monitor.plan;
   int own_time = -1, own_pid = -1, socket = -1;
   if (!enter_for_children(monitor, &own_time, &own_pid)) return false;
+  const bool orphan = plan.flags & plan::Plan::kOrphan;
   monitor.cgroup = monitor.fd(plan.cgroup_fd);
-  const bool reports = (plan.clone_flags & CLONE_NEWUSER) || (plan.flags & plan::Plan::kTerminal);
-  long pid = clone_child(monitor, plan.clone_flags, monitor.cgroup, reports, &socket);
+  const bool reports =
+      (plan.clone_flags & CLONE_NEWUSER) || ((plan.flags & plan::Plan::kTerminal) && !orphan);
+  long pid = clone_child(monitor, plan.clone_flags, monitor.cgroup, reports, orphan, &socket);
   if (pid == 0) {
     launch::Child child;
     be_child(monitor, child, monitor.fd(plan.sync_fd), socket);
@@ -193,6 +197,7 @@ bool spawn(Monitor& monitor) {
   if (pid < 0) report_failure(monitor, Stage::kClone, pid);
   if (!adopt(monitor)) return false;
   say_started(monitor);
+  if (orphan) sys::exit(0);
   return true;
 }
 
@@ -200,7 +205,8 @@ bool spawn_early(Monitor& monitor, Request& request) {
   const int sync = request.fds[0];
   monitor.cgroup = request.count > 1 ? request.fds[1] : -1;
   int socket = -1;
-  long pid = clone_child(monitor, request.clone.flags, monitor.cgroup, request.clone.reports != 0, &socket);
+  long pid =
+      clone_child(monitor, request.clone.flags, monitor.cgroup, request.clone.reports != 0, false, &socket);
   if (pid == 0) be_early_child(monitor, request, sync, socket);
   sys::close(sync);
   if (pid < 0) {

@@ -46,7 +46,7 @@ TEST_F(Run, DeathBySignal) {
 TEST_F(Run, CommandNotInPath) {
   Outcome outcome = run(spec({"no-such-command"}));
   EXPECT_EQ(127, outcome.exit_code);
-  EXPECT_EQ("cannot execute \"no-such-command\": not found in PATH", outcome.error);
+  EXPECT_EQ("cannot execute \"no-such-command\": executable file not found in $PATH", outcome.error);
 }
 
 TEST_F(Run, CommandByPathMissing) {

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "core/oci/bundle.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/files.h"
+#include "core/oci/strict_json.h"
+#include "core/users.h"
+
+namespace rcrt::oci {
+namespace {
+
+Result<std::string> absolute(const std::string& path) {
+  char buffer[PATH_MAX];
+  if (realpath(path.c_str(), buffer) == nullptr) return errno_error("cannot find the bundle", path);
+  return std::string(buffer);
+}
+
+std::unexpected<Error> bad(const std::string& path, const Json& value, const char* allowed) {
+  return error("invalid configuration: " + path,
+               value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 200), allowed);
+}
+
+// An object of the configuration; null when it is not there.
+Result<Json*> object_in(Json& parent, const char* key, const std::string& path) {
+  auto it = parent.find(key);
+  if (it == parent.end() || it->is_null()) return nullptr;
+  if (!it->is_object()) return bad(path + key, *it, "it must be an object");
+  return &*it;
+}
+
+bool is_bind(const Json& mount) {
+  if (auto type = mount.find("type"); type != mount.end() && (*type == "bind" || *type == "rbind"))
+    return true;
+  auto options = mount.find("options");
+  if (options == mount.end() || !options->is_array()) return false;
+  for (const auto& option : *options)
+    if (option == "bind" || option == "rbind") return true;
+  return false;
+}
+
+void add_default_devices(Json& rules) {
+  for (const char* type : {"c", "b"}) rules.push_back({{"allow", true}, {"type", type}, {"access", "m"}});
+  const std::pair<int, int> devices[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}, {136, -1}};
+  for (auto [major, minor] : devices) {
+    Json rule = {{"allow", true}, {"type", "c"}, {"major", major}, {"access", "rwm"}};
+    if (minor >= 0) rule["minor"] = minor;
+    rules.push_back(std::move(rule));
+  }
+}
+
+bool is_set(const Json& object, const char* key) {
+  auto it = object.find(key);
+  return it != object.end() && !it->is_null();
+}
+
+}  // namespace
+
+Result<void> normalise(Json& config, const std::string& bundle, std::string& rootfs) {
+  RCRT_ASSIGN(Json* const root, object_in(config, "root", ""));
+  if (root == nullptr) return error("invalid configuration: root", {}, "it is required");
+  auto path = root->find("path");
+  if (path == root->end() || !path->is_string() || path->get_ref<const std::string&>().empty() ||
+      path->get_ref<const std::string&>().find('\0') != std::string::npos)
+    return bad("root.path", path == root->end() ? Json() : *path, "it must name the root's folder");
+  rootfs = path->get<std::string>();
+  if (rootfs[0] != '/') rootfs = bundle + "/" + rootfs;
+
+  if (auto mounts = config.find("mounts"); mounts != config.end() && mounts->is_array())
+    for (auto& mount : *mounts) {
+      if (!mount.is_object() || !is_bind(mount)) continue;
+      auto source = mount.find("source");
+      if (source == mount.end() || !source->is_string()) continue;
+      auto& text = source->get_ref<std::string&>();
+      if (!text.empty() && text[0] != '/') text = bundle + "/" + text;
+    }
+  RCRT_ASSIGN(Json* const linux_part, object_in(config, "linux", ""));
+  if (linux_part != nullptr) {
+    RCRT_ASSIGN(Json* const resources, object_in(*linux_part, "resources", "linux."));
+    RCRT_ASSIGN(Json* const seccomp, object_in(*linux_part, "seccomp", "linux."));
+    (void)resources;
+    (void)seccomp;
+    if (auto group = linux_part->find("cgroupsPath"); group != linux_part->end() && !group->is_null()) {
+      if (!group->is_string()) return bad("linux.cgroupsPath", *group, "it must be a string");
+      if (group->get_ref<const std::string&>().find('\0') != std::string::npos)
+        return bad("linux.cgroupsPath", *group, "it holds a NUL byte");
+    }
+  }
+  RCRT_ASSIGN(Json* const annotations, object_in(config, "annotations", ""));
+  if (annotations != nullptr)
+    for (auto& [key, value] : annotations->items()) {
+      if (key.empty()) return bad("annotations", key, "a key must not be empty");
+      if (!value.is_string()) return bad("annotations." + key, value, "it must be a string");
+    }
+  return {};
+}
+
+Result<Bundle> read_bundle(const std::string& bundle, const std::string& config_file) {
+  Bundle result;
+  RCRT_ASSIGN(result.path, absolute(bundle.empty() ? "." : bundle));
+  std::string file = config_file.empty() ? result.path + "/config.json" : config_file;
+  RCRT_ASSIGN(result.text, read_file(file, kMaxJson));
+  RCRT_ASSIGN(result.config, parse_strict(result.text, file));
+  RCRT_TRY(normalise(result.config, result.path, result.rootfs));
+  return result;
+}
+
+void add_home(Json& process, int root_fd) {
+  Json& env = process["env"];
+  if (env.is_null()) env = Json::array();
+  if (!env.is_array()) return;
+  for (const auto& variable : env)
+    if (variable.is_string() && variable.get_ref<const std::string&>().starts_with("HOME=")) return;
+  auto user = process.find("user");
+  std::string uid = "0";
+  if (user != process.end() && user->is_object())
+    if (auto id = user->find("uid"); id != user->end() && id->is_number_unsigned()) uid = id->dump();
+  auto found = resolve_user(root_fd, uid);
+  env.push_back("HOME=" + (found ? found->home : "/"));
+}
+
+Json resources_of(const Json& config) {
+  Json resources = Json::object();
+  auto linux_part = config.find("linux");
+  if (linux_part != config.end() && is_set(*linux_part, "resources")) resources = (*linux_part)["resources"];
+  Json& rules = resources["devices"];
+  if (rules.is_null()) rules = Json::array();
+  if (rules.is_array()) add_default_devices(rules);
+  return resources;
+}
+
+Json seccomp_request(const Json& config, const Json& process, const std::string& cache_dir) {
+  auto linux_part = config.find("linux");
+  if (linux_part == config.end() || !is_set(*linux_part, "seccomp")) return {};
+  Json bounding = Json::array();
+  if (auto sets = process.find("capabilities"); sets != process.end() && sets->is_object())
+    if (auto set = sets->find("bounding"); set != sets->end() && set->is_array()) bounding = *set;
+  return {{"seccomp", (*linux_part)["seccomp"]},
+          {"capabilities", bounding},
+          {"privileged", false},
+          {"security_opt", Json::array()},
+          {"cache_dir", cache_dir}};
+}
+
+std::vector<Isolation> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
+                                    const std::string& cache_dir) {
+  std::vector<Isolation> list;
+  auto linux_part = config.find("linux");
+  if (linux_part == config.end() || !linux_part->is_object()) return list;
+  std::string path;
+  if (is_set(*linux_part, "cgroupsPath")) path = (*linux_part)["cgroupsPath"].get<std::string>();
+  const bool limited = !path.empty() || is_set(*linux_part, "resources");
+  if (limited && manager == CgroupManager::cgroupfs) {
+    if (path.empty()) path = "rcrt-oci/" + id;
+    if (path[0] != '/') path = "/" + path;
+    list.push_back({"cgroup",
+                    {{"container", id},
+                     {"cgroup_path", path},
+                     {"resources", resources_of(config)},
+                     {"privileged", false},
+                     {"cache_dir", cache_dir}}});
+  }
+  auto process = config.find("process");
+  if (Json request = process == config.end() ? Json() : seccomp_request(config, *process, cache_dir);
+      !request.is_null()) {
+    request["container"] = id;
+    list.push_back({"seccomp", std::move(request)});
+  }
+  return list;
+}
+
+}  // namespace rcrt::oci

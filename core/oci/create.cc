@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+// `create` and `run`: a bundle becomes a process.
+#include <fcntl.h>
+#include <rcrt/isolation.h>
+#include <rcrt/storage.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/fault.h"
+#include "base/undo.h"
+#include "core/oci/hooks.h"
+#include "core/oci/namespaces.h"
+#include "core/oci/runtime.h"
+#include "core/plan_builder.h"
+#include "core/process.h"
+
+namespace rcrt::oci {
+namespace {
+
+std::string now_text() {
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts = {};
+  gmtime_r(&now.tv_sec, &parts);
+  char text[64];
+  size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  snprintf(text + size, sizeof text - size, ".%09ldZ", now.tv_nsec);
+  return text;
+}
+
+void merge(Json& target, const Json& from, const char* member) {
+  auto it = from.find(member);
+  if (it == from.end() || !it->is_array()) return;
+  if (!target[member].is_array()) target[member] = Json::array();
+  for (const auto& value : *it) target[member].push_back(value);
+}
+
+bool makes_namespace(const Json& config, const char* type) {
+  auto linux_part = config.find("linux");
+  if (linux_part == config.end() || !linux_part->is_object()) return false;
+  auto list = linux_part->find("namespaces");
+  if (list == linux_part->end() || !list->is_array()) return false;
+  return std::ranges::any_of(*list, [&](const Json& space) {
+    if (!space.is_object() || space.value("type", "") != type) return false;
+    auto path = space.find("path");
+    return path == space.end() || path->is_null() || *path == "";
+  });
+}
+
+}  // namespace
+
+// One container in the making. Destroyed before it is done, it takes everything back.
+class Creation {
+ public:
+  Creation(Runtime& runtime, const CreateOptions& options) : runtime_(runtime), options_(options) {}
+
+  Result<Running> run();
+
+ private:
+  Result<void> check();
+  Result<void> make_record();
+  Result<void> prepare();
+  Result<void> launch();
+  Result<void> run_hooks_before_pivot();
+  Result<void> finish();
+
+  Runtime& runtime_;
+  const CreateOptions& options_;
+  Bundle bundle_;
+  std::vector<Isolation> isolation_;
+  Record record_;
+  std::optional<Folder> folder_;
+  std::optional<Launcher> launcher_;
+  ContainerProcess* process_ = nullptr;
+  UniqueFd root_, cgroup_, seccomp_;
+  std::vector<std::string> seccomp_flags_;
+  bool pause_ = false;
+  Undo undo_;  // the last: its steps use all of the above
+};
+
+// Nothing is made before the whole configuration is found good.
+Result<void> Creation::check() {
+  RCRT_TRY(check_id(options_.id));
+  RCRT_ASSIGN(bundle_, read_bundle(options_.bundle, options_.config_file));
+  RCRT_TRY(check_hooks(bundle_.config));
+  if (auto draft = build_plan(bundle_.config); !draft) return std::unexpected(draft.error());
+  const bool terminal = bundle_.config["process"].value("terminal", false);
+  const bool leaves = options_.wait_for_start || options_.detached;
+  if (terminal && leaves && options_.console_socket.empty())
+    return error("cannot allocate tty if runc will detach without setting console socket", {},
+                 "give --console-socket, or set process.terminal to false");
+  if (!terminal && !options_.console_socket.empty())
+    return error("cannot use console socket if runc will not detach or allocate tty", {},
+                 "set process.terminal to true, or leave --console-socket away");
+  if (runtime_.settings_.cgroups == CgroupManager::systemd)
+    return error("cannot let systemd make the cgroup", {},
+                 "it is not supported yet: use --cgroup-manager cgroupfs", ENOTSUP);
+  for (int fd = 3; fd < 3 + options_.preserve_fds; ++fd)
+    if (fcntl(fd, F_GETFD) < 0) return errno_error("cannot preserve descriptor", std::to_string(fd));
+  isolation_ = isolation_of(bundle_.config, options_.id, runtime_.settings_.cgroups, runtime_.cache_dir());
+  return {};
+}
+
+// What is going to be made is written down first: `delete` undoes it, whoever was killed.
+Result<void> Creation::make_record() {
+  RCRT_ASSIGN(folder_, Folder::make(runtime_.settings_.root, options_.id));
+  undo_.add([this] { folder_->remove(); });
+  fault_point("oci: folder made");
+  record_.id = options_.id;
+  record_.bundle = bundle_.path;
+  record_.rootfs = bundle_.rootfs;
+  record_.created = now_text();
+  record_.boot_id = boot_id();
+  record_.owner = getuid() == 0 ? "root" : std::to_string(getuid());
+  if (auto it = bundle_.config.find("annotations"); it != bundle_.config.end() && it->is_object())
+    record_.annotations = *it;
+  record_.poststop = has_hooks(bundle_.config, "poststop");
+  record_.own_pids = makes_namespace(bundle_.config, "pid");
+  record_.no_pivot = options_.no_pivot;
+  record_.keep_keyring = options_.no_new_keyring;
+  record_.start_hooks = has_hooks(bundle_.config, "startContainer") || has_hooks(bundle_.config, "poststart");
+  for (const auto& one : isolation_)
+    if (one.plugin != "seccomp")
+      record_.isolation.push_back({{"plugin", one.plugin}, {"request", one.request}});
+  RCRT_TRY(folder_->write_config(bundle_.text));
+  RCRT_TRY(folder_->write(record_));
+  fault_point("oci: recorded");
+  return {};
+}
+
+Result<void> Creation::prepare() {
+  RCRT_ASSIGN(PluginHost* const host, runtime_.plugins());
+  RCRT_ASSIGN(const Plugin* storage, host->load("storage", "dir"));
+  const auto* table = storage->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+  RCRT_ASSIGN(PluginReply root, storage->call(table->prepare, "prepare",
+                                              {{"container", options_.id},
+                                               {"dir", folder_->path() + "/storage"},
+                                               {"source", bundle_.rootfs},
+                                               {"read_only", false},
+                                               {"volatile", false},
+                                               {"options", Json::object()}}));
+  root_ = root.take("root");
+  if (!root_) return error("plugin gave no root", storage->path(), "report it to the plugin's author");
+  add_home(bundle_.config["process"], root_.get());
+
+  if (!record_.isolation.empty())
+    undo_.add([this] {
+      if (auto released = runtime_.release(record_.isolation); !released && runtime_.settings_.log)
+        runtime_.settings_.log(RCRT_LOG_WARNING, "rcrt-oci", released.error().message());
+    });
+  for (const auto& one : isolation_) {
+    RCRT_ASSIGN(const Plugin* plugin, host->load("isolation", one.plugin));
+    const auto* functions = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+    RCRT_ASSIGN(PluginReply reply, plugin->call(functions->prepare, "prepare", one.request));
+    if (UniqueFd fd = reply.take("cgroup")) cgroup_ = std::move(fd);
+    if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
+    merge(bundle_.config["linux"], reply.result, "maskedPaths");
+    merge(bundle_.config["linux"], reply.result, "readonlyPaths");
+    merge(bundle_.config["process"], reply.result, "rlimits");
+    if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
+      for (const auto& flag : *it)
+        if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
+  }
+  if (cgroup_) record_.cgroup = path_of(cgroup_.get());
+  fault_point("oci: prepared");
+  return {};
+}
+
+Result<void> Creation::launch() {
+  LaunchRequest request;
+  request.id = options_.id;
+  request.spec = bundle_.config;
+  request.root = std::move(root_);
+  request.cgroup = std::move(cgroup_);
+  request.seccomp = std::move(seccomp_);
+  request.seccomp_flags = seccomp_flags_;
+  request.stdio = {0, 1, 2};
+  request.orphan = true;
+  request.no_pivot = options_.no_pivot;
+  request.keep_keyring = options_.no_new_keyring;
+  for (int fd = 3; fd < 3 + options_.preserve_fds; ++fd) request.preserve.push_back(fd);
+  for (const char* kind : {"prestart", "createRuntime", "createContainer"})
+    pause_ = pause_ || has_hooks(bundle_.config, kind);
+  request.pause = pause_;
+  if (options_.wait_for_start) {
+    RCRT_ASSIGN(request.start_listener, folder_->listen("start.new"));
+  }
+  RCRT_ASSIGN(process_, launcher_->commit(std::move(request)));
+  fault_point("oci: committed");
+  undo_.add([this] {
+    // The process is ours, and all of its pid namespace ends with it.
+    if (process_->pidfd) (void)send_signal(process_->pidfd.get(), SIGKILL);
+    reap(process_->pid);
+  });
+  record_.pid = process_->pid;
+  record_.start_time = process_->start_time;
+  RCRT_TRY(folder_->write(record_));
+  fault_point("oci: process recorded");
+  return {};
+}
+
+Result<void> Creation::run_hooks_before_pivot() {
+  if (!pause_) return {};
+  RCRT_TRY(launcher_->wait_for_pause());
+  const Json state = state_json(record_, Status::creating);
+  RCRT_TRY(run_hooks(bundle_.config, "prestart", state));
+  RCRT_TRY(run_hooks(bundle_.config, "createRuntime", state));
+  if (has_hooks(bundle_.config, "createContainer")) {
+    // In the container's namespaces, but with the machine's root: the pivot is to come.
+    std::string proc = "/proc/" + std::to_string(process_->pid);
+    UniqueFd root(open((proc + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return errno_error("cannot look into the container", proc + "/root");
+    HookPlace place{process_->pidfd.get(), foreign_namespaces(process_->pid), root.get()};
+    RCRT_TRY(run_hooks(bundle_.config, "createContainer", state, place));
+  }
+  return launcher_->resume();
+}
+
+Result<void> Creation::finish() {
+  if (!options_.wait_for_start) RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
+  RCRT_TRY(launcher_->go());
+  fault_point("oci: gone");
+  if (options_.wait_for_start) {
+    if (launcher_->console() >= 0) RCRT_TRY(send_console(options_.console_socket, launcher_->console()));
+    RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
+    // The last step: from now on it is created.
+    RCRT_TRY(folder_->rename("start.new", "start"));
+    fault_point("oci: created");
+    return {};
+  }
+  if (launcher_->console() >= 0 && !options_.console_socket.empty())
+    RCRT_TRY(send_console(options_.console_socket, launcher_->console()));
+  return {};
+}
+
+Result<Running> Creation::run() {
+  RCRT_ASSIGN(Paths* const where, runtime_.paths());
+  RCRT_ASSIGN(launcher_, Launcher::start(where->monitor()));
+  RCRT_TRY(check());
+  // Hooks and relative paths of the configuration are meant from the bundle.
+  if (chdir(bundle_.path.c_str()) != 0) return errno_error("cannot change to the bundle", bundle_.path);
+  RCRT_TRY(make_record());
+  RCRT_TRY(prepare());
+  RCRT_TRY(launch());
+  RCRT_TRY(run_hooks_before_pivot());
+  RCRT_TRY(finish());
+  undo_.commit();
+  folder_->unlock();
+  Running running;
+  running.pid = process_->pid;
+  running.pidfd = std::move(process_->pidfd);
+  if (options_.console_socket.empty()) running.console.reset(dup_console(launcher_->console()));
+  return running;
+}
+
+Result<Running> Runtime::create(const CreateOptions& options) { return Creation(*this, options).run(); }
+
+}  // namespace rcrt::oci

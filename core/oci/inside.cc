@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// A further process in a container that runs: `exec`.
+#include <fcntl.h>
+#include <rcrt/isolation.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/undo.h"
+#include "core/oci/hooks.h"
+#include "core/oci/namespaces.h"
+#include "core/oci/runtime.h"
+#include "core/oci/strict_json.h"
+#include "core/process.h"
+
+namespace rcrt::oci {
+namespace {
+
+Result<Json> config_of(const Folder& folder) {
+  RCRT_ASSIGN(std::string text, folder.read_config());
+  return parse_strict(text, folder.path() + "/config.json");
+}
+
+std::string ending(int status) {
+  if (WIFSIGNALED(status)) return " was ended by signal " + std::to_string(WTERMSIG(status));
+  if (WEXITSTATUS(status) != 0) return " failed with exit status " + std::to_string(WEXITSTATUS(status));
+  return {};
+}
+
+// The container's cgroup, or one below it that the user names.
+Result<UniqueFd> open_cgroup(const Record& record, const std::string& below) {
+  if (record.cgroup.empty()) {
+    if (!below.empty()) return error("container has no cgroup", record.id);
+    return UniqueFd();
+  }
+  if (below.find("..") != std::string::npos)
+    return error("invalid cgroup", below, "name one below the container's", EINVAL);
+  std::string path = record.cgroup + (below.empty() || below[0] == '/' ? "" : "/") + below;
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return errno_error("cannot open the container's cgroup", path);
+  return fd;
+}
+
+}  // namespace
+
+Result<Json> Runtime::exec_process(const std::string& id) {
+  RCRT_ASSIGN(Opened container, open(id));
+  RCRT_ASSIGN(Json config, config_of(container.folder));
+  auto process = config.find("process");
+  if (process == config.end() || !process->is_object())
+    return error("invalid configuration: process", container.folder.path(), "it is required");
+  return *process;
+}
+
+Result<Running> Runtime::exec(const ExecOptions& options) {
+  RCRT_ASSIGN(Opened container, open(options.id));
+  switch (status_of(container.folder, container.record)) {
+    case Status::stopped:
+      return error("cannot exec in a stopped container", options.id);
+    case Status::creating:
+      return error("cannot exec in a container that is still being created", options.id);
+    case Status::paused:
+      if (options.ignore_paused) break;
+      return error("cannot exec in a paused container", options.id, "use --ignore-paused to override");
+    case Status::created:
+    case Status::running:
+      break;
+  }
+  RCRT_ASSIGN(Json config, config_of(container.folder));
+  return launch_in(container, config, options);
+}
+
+Result<Running> Runtime::launch_in(const Opened& container, const Json& config, const ExecOptions& options,
+                                   const std::string& executable, int input) {
+  const Record& record = container.record;
+  RCRT_ASSIGN(Paths* const where, paths());
+  RCRT_ASSIGN(Launcher launcher, Launcher::start(where->monitor()));
+  LaunchRequest request;
+  request.id = record.id;
+  request.spec = {{"ociVersion", kSpecVersion}, {"process", options.process}};
+  if (!request.spec["process"].is_object())
+    return error("invalid configuration: process", {}, "it must be an object");
+  request.join.pidfd = process_of(record);
+  if (!request.join.pidfd) return error("cannot exec in a stopped container", record.id);
+  request.join.types = foreign_namespaces(record.pid);
+  // The process was the one we know while we looked: its pidfd still is.
+  if (!process_of(record)) return error("cannot exec in a stopped container", record.id);
+  {
+    UniqueFd root(
+        ::open(("/proc/" + std::to_string(record.pid) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (root) add_home(request.spec["process"], root.get());
+  }
+  RCRT_ASSIGN(request.cgroup, open_cgroup(record, options.sub_cgroup));
+  if (Json seccomp = seccomp_request(config, options.process, cache_dir()); !seccomp.is_null()) {
+    seccomp["container"] = record.id;
+    RCRT_ASSIGN(PluginHost* const host, plugins());
+    RCRT_ASSIGN(const Plugin* plugin, host->load("isolation", "seccomp"));
+    const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+    RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", seccomp));
+    request.seccomp = reply.take("seccomp");
+    if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
+      for (const auto& flag : *it)
+        if (flag.is_string()) request.seccomp_flags.push_back(flag.get<std::string>());
+  }
+  request.stdio = {input, 1, 2};
+  request.orphan = true;
+  request.keep_keyring = record.keep_keyring;
+  request.executable = executable;
+  for (int fd = 3; fd < 3 + options.preserve_fds; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0) return errno_error("cannot preserve descriptor", std::to_string(fd));
+    request.preserve.push_back(fd);
+  }
+  RCRT_ASSIGN(ContainerProcess* const process, launcher.commit(std::move(request)));
+  Undo undo;
+  undo.add([&] {
+    if (process->pidfd) (void)send_signal(process->pidfd.get(), SIGKILL);
+    reap(process->pid);
+  });
+  fault_point("oci: exec committed");
+  RCRT_TRY(write_pid_file(options.pid_file, process->pid));
+  RCRT_TRY(launcher.go());
+  Running running;
+  if (launcher.console() >= 0) {
+    if (options.console_socket.empty())
+      running.console.reset(dup_console(launcher.console()));
+    else
+      RCRT_TRY(send_console(options.console_socket, launcher.console()));
+  }
+  undo.commit();
+  running.pid = process->pid;
+  running.pidfd = std::move(process->pidfd);
+  return running;
+}
+
+// In the container, and confined as its own process: the program is the image's.
+Result<void> Runtime::start_hooks(const Opened& container, const Json& config) {
+  RCRT_ASSIGN(auto hooks, read_hooks(config, "startContainer"));
+  for (const auto& hook : hooks) {
+    ExecOptions options;
+    options.id = container.record.id;
+    auto process = config.find("process");
+    options.process = process == config.end() ? Json::object() : *process;
+    options.process["terminal"] = false;
+    options.process["args"] = hook.args;
+    options.process["env"] = hook.env;
+    RCRT_ASSIGN(UniqueFd input, state_file(state_json(container.record, Status::created)));
+    RCRT_ASSIGN(Running running, launch_in(container, config, options, hook.path, input.get()));
+    bool ended = wait_for_end(running.pidfd.get(), hook.timeout > 0 ? hook.timeout * 1000 : -1);
+    if (!ended) (void)send_signal(running.pidfd.get(), SIGKILL);
+    std::string how = ending(reap(running.pid));
+    if (!ended) how = " took longer than its timeout of " + std::to_string(hook.timeout) + " s";
+    if (!how.empty()) return error("the hook " + hook.where + how, hook.path);
+  }
+  return {};
+}
+
+}  // namespace rcrt::oci

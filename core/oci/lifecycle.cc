@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// From created to gone: start, kill, delete.
+#include <fcntl.h>
+#include <rcrt/isolation.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "core/oci/hooks.h"
+#include "core/oci/runtime.h"
+#include "core/oci/strict_json.h"
+#include "core/process.h"
+
+namespace rcrt::oci {
+namespace {
+
+constexpr int kPatience = 10'000;  // ms until a killed process must be gone
+
+std::unexpected<Error> not_running(const std::string& id) { return error("container not running", id); }
+
+Result<Json> config_of(const Folder& folder) {
+  RCRT_ASSIGN(std::string text, folder.read_config());
+  return parse_strict(text, folder.path() + "/config.json");
+}
+
+Result<void> kill_and_wait(const Record& record) {
+  UniqueFd process = process_of(record);
+  if (!process) return {};
+  if (auto sent = send_signal(process.get(), SIGKILL); !sent && sent.error().code != ESRCH) return sent;
+  if (wait_for_end(process.get(), kPatience)) return {};
+  return error("container does not end after SIGKILL", record.id,
+               "a process is stuck in the kernel; try again later", ETIMEDOUT);
+}
+
+}  // namespace
+
+Result<void> Runtime::start(const std::string& id) {
+  RCRT_ASSIGN(Opened container, open(id));
+  RCRT_TRY(container.folder.lock());
+  switch (status_of(container.folder, container.record)) {
+    case Status::created:
+      break;
+    case Status::creating:
+      return error("cannot start a container that is still being created", id);
+    case Status::stopped:
+      return error("cannot start a container that has stopped", id);
+    case Status::running:
+    case Status::paused:
+      return error("cannot start an already running container", id);
+  }
+  Json config;
+  if (container.record.start_hooks) {
+    RCRT_ASSIGN(config, config_of(container.folder));
+    RCRT_TRY(start_hooks(container, config));
+  }
+  RCRT_ASSIGN(UniqueFd socket, container.folder.connect("start"));
+  fault_point("oci: start connected");
+  RCRT_TRY(start_waiting(socket.get()));
+  fault_point("oci: started");
+  if (!container.record.start_hooks) return {};
+  return run_hooks(config, "poststart", state_json(container.record, Status::running));
+}
+
+Result<std::vector<pid_t>> Runtime::processes(const std::string& id) {
+  RCRT_ASSIGN(Opened container, open(id));
+  if (!process_of(container.record) && container.record.cgroup.empty()) return std::vector<pid_t>();
+  return processes_of(container.record);
+}
+
+Result<void> Runtime::kill(const std::string& id, int signal, bool all) {
+  RCRT_ASSIGN(Opened container, open(id));
+  const Record& record = container.record;
+  UniqueFd process = process_of(record);
+  // Without a pid namespace the others outlive their first process.
+  if (all || (signal == SIGKILL && !record.own_pids)) {
+    bool any = false;
+    for (pid_t pid : processes_of(record)) any = ::kill(pid, signal) == 0 || any;
+    if (any || all) return {};
+    return not_running(id);
+  }
+  if (!process) return not_running(id);
+  auto sent = send_signal(process.get(), signal);
+  if (!sent && sent.error().code == ESRCH) return not_running(id);
+  return sent;
+}
+
+Result<void> Runtime::destroy(Opened& container) {
+  RCRT_TRY(kill_and_wait(container.record));
+  fault_point("oci: killed");
+  RCRT_TRY(release(container.record.isolation));
+  fault_point("oci: released");
+  Json config;
+  if (container.record.poststop)
+    if (auto read = config_of(container.folder)) config = std::move(*read);
+  container.folder.remove();
+  fault_point("oci: removed");
+  // The container is gone whatever its hooks say: what fails is logged.
+  if (!container.record.poststop) return {};
+  auto hooks = read_hooks(config, "poststop");
+  if (!hooks) return std::unexpected(hooks.error());
+  for (const auto& hook : *hooks)
+    if (auto ran = run_hook(hook, state_json(container.record, Status::stopped)); !ran && settings_.log)
+      settings_.log(RCRT_LOG_WARNING, "rcrt-oci", ran.error().message());
+  return {};
+}
+
+// Killed while it was made, or its state was lost: what its configuration would have made is released.
+Result<void> Runtime::destroy_damaged(Folder& folder, const std::string& id) {
+  if (auto config = config_of(folder)) {
+    std::string rootfs;
+    if (normalise(*config, folder.path(), rootfs)) {
+      Json list = Json::array();
+      for (const auto& one : isolation_of(*config, id, settings_.cgroups, {}))
+        if (one.plugin != "seccomp") list.push_back({{"plugin", one.plugin}, {"request", one.request}});
+      RCRT_TRY(release(list));
+    }
+  }
+  folder.remove();
+  return {};
+}
+
+Result<void> Runtime::remove(const std::string& id, bool force) {
+  auto folder = Folder::open(settings_.root, id);
+  if (!folder && folder.error().code == ENOENT && force) return {};
+  if (!folder) return std::unexpected(folder.error());
+  bool locked = folder->try_lock();
+  auto record = folder->read();
+  if (!locked && !force) {
+    // Whoever starts it, or makes it, is not done.
+    if (record && status_of(*folder, *record) == Status::creating)
+      return error("cannot delete a container that is being created", id, "wait for it, or use --force");
+    RCRT_TRY(folder->lock());
+    locked = true;
+  }
+  if (!record) {
+    if (!locked) RCRT_TRY(folder->lock());
+    return destroy_damaged(*folder, id);
+  }
+  Opened container{std::move(*folder), std::move(*record)};
+  Status status = status_of(container.folder, container.record);
+  if (!force && (status == Status::running || status == Status::paused || status == Status::creating))
+    return error(std::string("cannot delete container that is not stopped: ") + status_name(status), id,
+                 "kill it first, or use --force");
+  if (!locked) {
+    // Its end lets whoever holds the lock go on, and fail.
+    RCRT_TRY(kill_and_wait(container.record));
+    RCRT_TRY(container.folder.lock());
+    auto now = container.folder.read();
+    if (!now) return now.error().code == ENOENT ? Result<void>() : std::unexpected(now.error());
+    container.record = std::move(*now);
+  }
+  return destroy(container);
+}
+
+}  // namespace rcrt::oci

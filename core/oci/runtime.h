@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// What rcrt-oci does to containers: one function a command. Nothing here prints.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "core/json.h"
+#include "core/launcher.h"
+#include "core/oci/bundle.h"
+#include "core/oci/record.h"
+#include "core/paths.h"
+#include "core/plugin_host.h"
+
+namespace rcrt::oci {
+
+struct Settings {
+  std::string root;  // the folder of all containers
+  CgroupManager cgroups = CgroupManager::cgroupfs;
+  PluginHost::LogSink log;
+};
+
+struct CreateOptions {
+  std::string id, bundle, config_file;
+  std::string console_socket, pid_file;
+  bool no_pivot = false, no_new_keyring = false;
+  int preserve_fds = 0;
+  bool wait_for_start = true;  // `create`; false: `run`
+  bool detached = false;       // of `run`: nobody is there to serve a terminal
+};
+
+struct ExecOptions {
+  std::string id;
+  Json process;  // whole, see exec_process()
+  std::string console_socket, pid_file, sub_cgroup;
+  int preserve_fds = 0;
+  bool ignore_paused = false;
+};
+
+// A process that runs: our own child.
+struct Running {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  UniqueFd console;  // the pty's master, when it was not sent to a console socket
+};
+
+class Runtime {
+ public:
+  explicit Runtime(Settings settings) : settings_(std::move(settings)) {}
+
+  Result<Running> create(const CreateOptions& options);
+  Result<void> start(const std::string& id);
+  Result<void> kill(const std::string& id, int signal, bool all);
+  Result<void> remove(const std::string& id, bool force);
+  Result<Running> exec(const ExecOptions& options);
+  Result<void> pause(const std::string& id, bool frozen);
+  Result<void> update(const std::string& id, const Json& resources);
+  Result<Json> stats(const std::string& id);
+  // The pids of all its processes, in our pid namespace.
+  Result<std::vector<pid_t>> processes(const std::string& id);
+
+  // What `state` and `list` show.
+  Result<Json> state(const std::string& id);
+  // process of the configuration, with which exec begins.
+  Result<Json> exec_process(const std::string& id);
+
+  const std::string& root() const { return settings_.root; }
+
+ private:
+  friend class Creation;
+
+  struct Opened {
+    Folder folder;
+    Record record;
+  };
+  Result<Opened> open(const std::string& id);
+  // Lets it go, whatever state it is in; poststop hooks and all.
+  Result<void> destroy(Opened& container);
+  Result<void> destroy_damaged(Folder& folder, const std::string& id);
+  Result<void> release(const Json& isolation);
+  Result<void> start_hooks(const Opened& container, const Json& config);
+  // `input` is its standard input.
+  Result<Running> launch_in(const Opened& container, const Json& config, const ExecOptions& options,
+                            const std::string& executable = {}, int input = 0);
+  Result<Json> cgroup_request(const Opened& container);
+  Result<PluginHost*> plugins();
+  Result<Paths*> paths();
+  std::string cache_dir();
+
+  Settings settings_;
+  std::optional<Paths> paths_;
+  std::unique_ptr<PluginHost> plugins_;
+};
+
+// The state as hooks and `state` have it.
+Json state_json(const Record& record, Status status);
+// Sends the pty's master to the engine's socket.
+Result<void> send_console(const std::string& socket, int master);
+// Writes a pid to a temporary name and renames.
+Result<void> write_pid_file(const std::string& path, pid_t pid);
+// Waits for our own child; its status as wait(2) gives it.
+int reap(pid_t pid);
+
+}  // namespace rcrt::oci

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What every command of rcrt-oci gets, and the table of commands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/oci/runtime.h"
+#include "oci/arguments.h"
+
+namespace rcrt::oci {
+
+struct Context {
+  Settings settings;
+  bool systemd = false;
+
+  Runtime& runtime() {
+    if (!runtime_) runtime_.emplace(settings);
+    return *runtime_;
+  }
+
+ private:
+  std::optional<Runtime> runtime_;
+};
+
+struct Command {
+  const char* name;
+  const char* usage;  // after the name
+  const char* summary;
+  size_t least, most;  // words
+  bool in_order;       // what follows the first word belongs to it
+  std::vector<Option> options;
+  Result<int> (*run)(Context&, const Arguments&);
+};
+
+// One table a file.
+std::vector<Command> lifecycle_commands();  // create, run, start, state, kill, delete
+std::vector<Command> list_commands();       // list, ps
+std::vector<Command> exec_commands();
+std::vector<Command> control_commands();  // pause, resume, update, events
+std::vector<Command> about_commands();    // spec, features
+
+// Paths of options are meant from where we were started.
+Result<std::string> absolute(const std::string& path);
+
+}  // namespace rcrt::oci

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "oci/foreground.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "core/process.h"
+
+namespace rcrt::oci {
+namespace {
+
+sigset_t forwarded_signals() {
+  sigset_t set;
+  sigfillset(&set);
+  for (int signal : {SIGCHLD, SIGKILL, SIGSTOP, SIGPIPE, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
+                     SIGSYS, SIGTTIN, SIGTTOU, SIGTSTP})
+    sigdelset(&set, signal);
+  return set;
+}
+
+// The caller's terminal in raw mode, given back when destroyed.
+class RawTerminal {
+ public:
+  explicit RawTerminal(bool wanted) {
+    if (!wanted || tcgetattr(0, &saved_) != 0) return;
+    termios raw = saved_;
+    cfmakeraw(&raw);
+    active_ = tcsetattr(0, TCSANOW, &raw) == 0;
+  }
+  ~RawTerminal() {
+    if (active_) tcsetattr(0, TCSADRAIN, &saved_);
+  }
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+
+ private:
+  termios saved_{};
+  bool active_ = false;
+};
+
+bool copy_some(int from, int to) {
+  char buffer[32768];
+  ssize_t size = read(from, buffer, sizeof buffer);
+  for (ssize_t done = 0; done < size;) {
+    ssize_t n = write(to, buffer + done, static_cast<size_t>(size - done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;  // nobody reads any more: the container goes on
+    done += n;
+  }
+  return size > 0 || (size < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+void copy_window_size(int console) {
+  winsize size{};
+  if (ioctl(0, TIOCGWINSZ, &size) == 0) ioctl(console, TIOCSWINSZ, &size);
+}
+
+void forward_signals(int signals, const Running& running) {
+  signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGWINCH && running.console)
+      copy_window_size(running.console.get());
+    else
+      (void)send_signal(running.pidfd.get(), static_cast<int>(info.ssi_signo));
+  }
+}
+
+}  // namespace
+
+void hold_signals() {
+  sigset_t set = forwarded_signals();
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+Result<int> wait_in_foreground(Running& running) {
+  sigset_t set = forwarded_signals();
+  UniqueFd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return errno_error("cannot watch signals");
+  const int console = running.console.get();
+  RawTerminal raw(console >= 0 && isatty(0) == 1);
+  if (console >= 0) {
+    copy_window_size(console);
+    fcntl(console, F_SETFL, fcntl(console, F_GETFL) | O_NONBLOCK);
+  }
+  enum { kSignals, kEnd, kConsole, kInput };
+  pollfd fds[4] = {{signals.get(), POLLIN, 0},
+                   {running.pidfd.get(), POLLIN, 0},
+                   {console, POLLIN, 0},
+                   {console >= 0 ? 0 : -1, POLLIN, 0}};
+  while (fds[kEnd].revents == 0) {
+    if (poll(fds, 4, -1) < 0) {
+      if (errno == EINTR) continue;
+      return errno_error("cannot wait for the container");
+    }
+    if (fds[kSignals].revents != 0) forward_signals(signals.get(), running);
+    if (fds[kConsole].revents != 0 && !copy_some(console, 1)) fds[kConsole].fd = -1;
+    if (fds[kInput].revents != 0 && !copy_some(0, console)) {
+      const char end_of_file = 4;  // as a terminal does on ^D
+      (void)!write(console, &end_of_file, 1);
+      fds[kInput].fd = -1;
+    }
+  }
+  // What the container wrote last is still in the terminal.
+  pollfd rest{fds[kConsole].fd, POLLIN, 0};
+  while (rest.fd >= 0 && poll(&rest, 1, 0) > 0 && copy_some(console, 1)) {
+  }
+  int status = reap(running.pid);
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace rcrt::oci

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// rcrt-oci: an OCI runtime with runc's command line.
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/version.h"
+#include "oci/command.h"
+
+namespace rcrt::oci {
+namespace {
+
+const std::vector<Option> kGlobalOptions = {
+    {"root", 0, "DIR", "the state of containers (/run/rcrt-oci, or $XDG_RUNTIME_DIR/rcrt-oci)"},
+    {"log", 0, "FILE", "write errors and warnings here, too"},
+    {"log-format", 0, "FORMAT", "text or json"},
+    {"debug", 0, nullptr, "log more"},
+    {"systemd-cgroup", 0, nullptr, "let systemd make the cgroups: --cgroup-manager systemd"},
+    {"cgroup-manager", 0, "MANAGER", "cgroupfs, systemd or disabled"},
+    {"rootless", 0, "VALUE", "true, false or auto: accepted as runc does"},
+    {"criu", 0, "PATH", "accepted and not used"},
+    {"help", 'h', nullptr, "print this help"},
+    {"version", 'v', nullptr, "print the version"},
+};
+
+// Where errors go besides standard error.
+struct Log {
+  int fd = -1;
+  bool json = false, debug = false;
+
+  void write(const char* level, const std::string& message) const {
+    if (fd < 0) return;
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    tm parts{};
+    gmtime_r(&now.tv_sec, &parts);
+    char time[32];
+    strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    std::string line;
+    if (json) {
+      line = Json({{"level", level}, {"msg", message}, {"time", time}})
+                 .dump(-1, ' ', false, Json::error_handler_t::replace);
+    } else {
+      line = std::string("time=\"") + time + "\" level=" + level +
+             " msg=" + Json(message).dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
+    line += "\n";
+    (void)!::write(fd, line.data(), line.size());
+  }
+};
+Log log_file;
+
+std::vector<Command> all_commands() {
+  std::vector<Command> all;
+  for (auto part : {lifecycle_commands, exec_commands, list_commands, control_commands, about_commands})
+    for (auto& command : part()) all.push_back(std::move(command));
+  return all;
+}
+
+void print_usage(const std::vector<Command>& commands) {
+  printf("usage: rcrt-oci [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
+  for (const auto& command : commands) printf("   %-12s %s\n", command.name, command.summary);
+  printf("\nGlobal options:\n%s", help_of(kGlobalOptions).c_str());
+}
+
+void print_version() {
+  printf("rcrt-oci version %s\ncommit: v%s\nspec: %s\n+SECCOMP +EBPF +CAP +APPARMOR +SELINUX\n", RCRT_VERSION,
+         RCRT_VERSION, kSpecVersion);
+}
+
+Result<std::string> default_root() {
+  if (geteuid() == 0) return std::string("/run/rcrt-oci");
+  const char* runtime = getenv("XDG_RUNTIME_DIR");
+  if (runtime == nullptr || runtime[0] != '/')
+    return error("no place for the state of containers", {}, "set XDG_RUNTIME_DIR, or give --root");
+  return std::string(runtime) + "/rcrt-oci";
+}
+
+Result<void> open_log(const Arguments& globals) {
+  std::string format = globals.has("log-format") ? globals.text("log-format") : "text";
+  if (format != "text" && format != "json")
+    return error("invalid log-format", format, "use text or json", EINVAL);
+  log_file.json = format == "json";
+  log_file.debug = globals.flag("debug");
+  std::string path = globals.text("log");
+  if (path.empty()) return {};
+  log_file.fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (log_file.fd < 0) return errno_error("cannot open the log", path);
+  // Above what --preserve-fds may name.
+  int above = fcntl(log_file.fd, F_DUPFD_CLOEXEC, 512);
+  if (above >= 0) {
+    close(log_file.fd);
+    log_file.fd = above;
+  }
+  return {};
+}
+
+Result<void> apply(const Arguments& globals, Context& context) {
+  if (globals.has("root")) {
+    RCRT_ASSIGN(context.settings.root, absolute(globals.text("root")));
+  } else {
+    RCRT_ASSIGN(context.settings.root, default_root());
+  }
+  std::string manager = globals.has("cgroup-manager")    ? globals.text("cgroup-manager")
+                        : globals.flag("systemd-cgroup") ? "systemd"
+                                                         : "cgroupfs";
+  if (manager == "cgroupfs") {
+    context.settings.cgroups = CgroupManager::cgroupfs;
+  } else if (manager == "systemd") {
+    context.settings.cgroups = CgroupManager::systemd;
+  } else if (manager == "disabled") {
+    context.settings.cgroups = CgroupManager::disabled;
+  } else {
+    return error("invalid cgroup manager", manager, "use cgroupfs, systemd or disabled", EINVAL);
+  }
+  if (globals.has("rootless")) {
+    std::string value = globals.text("rootless");
+    if (value != "true" && value != "false" && value != "auto")
+      return error("invalid value for --rootless", value, "use true, false or auto", EINVAL);
+  }
+  context.settings.log = [](rcrt_log_level level, std::string_view plugin, std::string_view line) {
+    std::string text = std::string(plugin) + ": " + std::string(line);
+    if (level == RCRT_LOG_WARNING)
+      log_file.write("warning", text);
+    else if (log_file.debug)
+      log_file.write("debug", text);
+    if (log_file.debug) fprintf(stderr, "rcrt-oci: %s\n", text.c_str());
+  };
+  return {};
+}
+
+Result<int> run(const std::vector<std::string>& args) {
+  RCRT_ASSIGN(Arguments globals, parse(kGlobalOptions, args, true));
+  const auto commands = all_commands();
+  if (globals.flag("version")) {
+    print_version();
+    return 0;
+  }
+  if (globals.words.empty() || globals.flag("help") || globals.words[0] == "help") {
+    print_usage(commands);
+    return 0;
+  }
+  RCRT_TRY(open_log(globals));
+  Context& context = *new Context;  // never destroyed: unloading plugins at the end is work for nothing
+  RCRT_TRY(apply(globals, context));
+  for (const auto& command : commands) {
+    if (globals.words[0] != command.name) continue;
+    auto options = command.options;
+    options.push_back({"help", 'h', nullptr, "print this help"});
+    RCRT_ASSIGN(Arguments arguments,
+                parse(options, {globals.words.begin() + 1, globals.words.end()}, command.in_order));
+    if (arguments.flag("help")) {
+      printf("usage: rcrt-oci %s %s\n\n%s\n\nOptions:\n%s", command.name, command.usage, command.summary,
+             help_of(options).c_str());
+      return 0;
+    }
+    if (arguments.words.size() < command.least || arguments.words.size() > command.most)
+      return error(arguments.words.size() < command.least ? "an argument is missing" : "too many arguments",
+                   {}, std::string("usage: rcrt-oci ") + command.name + " " + command.usage, EINVAL);
+    return command.run(context, arguments);
+  }
+  return error("no such command", globals.words[0], "rcrt-oci --help lists them", EINVAL);
+}
+
+Result<int> guarded_run(const std::vector<std::string>& args) {
+  try {
+    return run(args);
+  } catch (const std::exception& failure) {
+    return error("unexpected failure", failure.what());
+  }
+}
+
+}  // namespace
+
+Result<std::string> absolute(const std::string& path) {
+  if (path.empty() || path[0] == '/') return path;
+  char buffer[PATH_MAX];
+  if (getcwd(buffer, sizeof buffer) == nullptr) return errno_error("cannot find the working directory");
+  return std::string(buffer) + "/" + path;
+}
+
+}  // namespace rcrt::oci
+
+int main(int argc, char** argv) {
+  umask(022);
+  auto code = rcrt::oci::guarded_run({argv + 1, argv + argc});
+  int exit_code = code ? *code : code.error().exit_code == 255 ? 255 : 1;
+  if (!code) {
+    std::string message = code.error().message();
+    rcrt::oci::log_file.write("error", message);
+    fprintf(stderr, "rcrt-oci: %s\n", message.c_str());
+  }
+  if (fflush(stdout) != 0) {
+    perror("rcrt-oci: cannot write to standard output");
+    exit_code = 1;
+  }
+  // Nothing is left to destroy that the kernel does not do faster.
+  _exit(exit_code);
+}

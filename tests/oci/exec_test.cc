@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// exec, ps, pause, resume, update, events.
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/oci/oci_stage.h"
+
+namespace rcrt::test {
+namespace {
+
+class Exec : public OciTest {
+ protected:
+  void SetUp() override {
+    OciTest::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
+    ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  }
+  static Output exec(std::vector<std::string> options, const std::vector<std::string>& words) {
+    options.insert(options.begin(), "exec");
+    options.push_back("c1");
+    options.insert(options.end(), words.begin(), words.end());
+    return oci(options);
+  }
+};
+
+TEST_F(Exec, RunsInTheContainer) {
+  Output output = exec({}, {"sh", "-c", "hostname; ls /proc/self/fd | wc -l; cat /proc/1/comm; exit 5"});
+  EXPECT_EQ(output.code, 5);
+  EXPECT_EQ(output.out, "rcrt\n4\nsleep\n") << output;
+  for (const char* space : {"pid", "net", "ipc", "uts", "mnt", "cgroup"}) {
+    std::string link = std::string("/proc/self/ns/") + space, init = std::string("/proc/1/ns/") + space;
+    Output same = exec({}, {"sh", "-c", "[ $(readlink " + link + ") = $(readlink " + init + ") ]"});
+    EXPECT_EQ(same.code, 0) << space;
+  }
+}
+
+TEST_F(Exec, Options) {
+  EXPECT_EQ(exec({"--cwd", "/tmp"}, {"pwd"}).out, "/tmp\n");
+  EXPECT_EQ(exec({"--env", "A=1", "-e", "TERM=x"}, {"sh", "-c", "echo $A $TERM"}).out, "1 x\n");
+  EXPECT_EQ(exec({"--user", "5:6", "--additional-gids", "7"}, {"sh", "-c", "id -u; id -g; id -G"}).out,
+            "5\n6\n6 7\n");
+  EXPECT_EQ(exec({"-u", "5"}, {"sh", "-c", "id -u; id -g"}).out, "5\n0\n");
+  EXPECT_EQ(exec({"--user", "-1"}, {"id"}).code, 255);
+  EXPECT_EQ(exec({"--user", "4294967295"}, {"id"}).code, 255);
+  EXPECT_EQ(exec({"--cap", "CAP_SYS_TIME"}, {"sh", "-c", "grep CapEff /proc/self/status"}).out,
+            "CapEff:\t0000000022000420\n");
+  EXPECT_EQ(exec({"--no-new-privs=false"}, {"grep", "NoNewPrivs", "/proc/self/status"}).out,
+            "NoNewPrivs:\t0\n");
+  EXPECT_EQ(exec({}, {"grep", "NoNewPrivs", "/proc/self/status"}).out, "NoNewPrivs:\t1\n");
+}
+
+TEST_F(Exec, AWholeProcessFromAFile) {
+  Json process = config("echo $X; id -u; exit 4")["process"];
+  process["env"].push_back("X=from-file");
+  process["user"]["uid"] = 9;
+  std::string file = stage->file("process.json", process.dump());
+  Output output = oci({"exec", "--process", file, "c1"});
+  EXPECT_EQ(output.code, 4);
+  EXPECT_EQ(output.out, "from-file\n9\n") << output;
+}
+
+TEST_F(Exec, DetachedItIsTheSubreapers) {
+  std::string file = stage->dir() + "/exec.pid";
+  Output output = oci_apart({"exec", "-d", "--pid-file", file, "c1", "sh", "-c", "echo there; exit 6"});
+  ASSERT_EQ(output.code, 0) << output;
+  EXPECT_EQ(wait_for(std::stoi(contents(file))), 6);
+  EXPECT_EQ(container_out(), "there\n");
+}
+
+TEST_F(Exec, Failures) {
+  Output missing = exec({}, {"nosuch"});
+  EXPECT_EQ(missing.code, 255);
+  EXPECT_NE(missing.err.find("executable file not found"), missing.err.npos) << missing;
+  EXPECT_EQ(exec({}, {}).code, 255);
+  EXPECT_EQ(exec({"--cwd", "/nosuch"}, {"pwd"}).code, 255);
+  EXPECT_EQ(exec({"--cwd", "/proc/self/fd/7"}, {"pwd"}).code, 255);
+  EXPECT_EQ(exec({"--cgroup", "../.."}, {"true"}).code, 255);
+}
+
+TEST_F(Exec, WithATerminal) {
+  std::string path = stage->dir() + "/console.sock";
+  unlink(path.c_str());
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  Output output = oci_apart({"exec", "-d", "-t", "--pid-file", stage->dir() + "/exec.pid", "--console-socket",
+                             path, "c1", "sh", "-c", "tty; echo size: $(stty size)"});
+  ASSERT_EQ(output.code, 0) << output;
+  int connection = accept(listener, nullptr, nullptr);
+  char text[64];
+  iovec piece = {text, sizeof text};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ASSERT_GT(recvmsg(connection, &message, MSG_CMSG_CLOEXEC), 0);
+  ASSERT_NE(CMSG_FIRSTHDR(&message), nullptr);
+  int master = -1;
+  memcpy(&master, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof master);
+  std::string said;
+  char buffer[256];
+  for (ssize_t n; (n = read(master, buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
+  EXPECT_EQ(said.find("/dev/pts/"), 0u) << said;
+  // Until it is reaped the container's pid namespace cannot end.
+  EXPECT_EQ(wait_for(std::stoi(contents(stage->dir() + "/exec.pid"))), 0);
+  close(master);
+  close(connection);
+  close(listener);
+}
+
+TEST_F(Exec, PauseAndResume) {
+  EXPECT_EQ(oci({"resume", "c1"}).code, 1) << "not paused";
+  ASSERT_EQ(oci({"pause", "c1"}).code, 0);
+  EXPECT_EQ(status("c1"), "paused");
+  Output refused = exec({}, {"true"});
+  EXPECT_EQ(refused.code, 255);
+  EXPECT_NE(refused.err.find("paused"), refused.err.npos);
+  EXPECT_EQ(oci({"pause", "c1"}).code, 1);
+  EXPECT_EQ(oci({"resume", "c1"}).code, 0);
+  EXPECT_EQ(status("c1"), "running");
+  EXPECT_EQ(exec({}, {"true"}).code, 0);
+}
+
+TEST_F(Exec, PausedItCanBeDeleted) {
+  ASSERT_EQ(oci({"pause", "c1"}).code, 0);
+  EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
+  EXPECT_EQ(leftovers(), "");
+}
+
+TEST_F(Exec, Processes) {
+  Json pids = Json::parse(oci({"ps", "--format", "json", "c1"}).out);
+  EXPECT_EQ(pids, Json::array({pid("c1")}));
+  std::string table = oci({"ps", "c1", "-ef"}).out;
+  EXPECT_EQ(table.find("UID"), 0u);
+  EXPECT_NE(table.find("sleep 1000"), table.npos);
+  EXPECT_EQ(oci({"ps", "c1", "-o", "pid"}).code, 1);
+}
+
+TEST_F(Exec, Events) {
+  Json event = Json::parse(oci({"events", "--stats", "c1"}).out);
+  EXPECT_EQ(event["type"], "stats");
+  EXPECT_EQ(event["id"], "c1");
+  EXPECT_TRUE(event["data"]["cpu"]["usage"]["total"].is_number());
+  Process process(command({"events", "--interval", "50ms", "c1"}), {"RCRT_ROOT=" + stage->root()});
+  EXPECT_TRUE(process.wait_for("\n"));
+  oci({"delete", "-f", "c1"});
+  EXPECT_EQ(process.finish().code, 0) << "it ends with the container";
+}
+
+TEST_F(Exec, UpdateSaysWhatTheMachineCannot) {
+  Output output = oci({"update", "--pids-limit", "nonsense", "c1"});
+  EXPECT_EQ(output.code, 1);
+  EXPECT_NE(output.err.find("--pids-limit"), output.err.npos) << output;
+  EXPECT_EQ(oci({"update", "-r", "-", "c1"}, R"({"unified": {"cgroup.max.depth": "3"}})").code, 0);
+  EXPECT_EQ(oci({"update", "-r", "-", "c1"}, R"({"unified": {"no/such": "3"}})").code, 1);
+}
+
+}  // namespace
+}  // namespace rcrt::test

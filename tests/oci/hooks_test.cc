@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Hooks of every kind: when, where, and with what on their standard input.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/oci/oci_stage.h"
+
+namespace rcrt::test {
+namespace {
+
+class Hooks : public OciTest {
+ protected:
+  void SetUp() override {
+    OciTest::SetUp();
+    if (IsSkipped()) return;
+    unlink(trace().c_str());
+  }
+  static std::string trace() { return stage->dir() + "/trace"; }
+  // A hook that runs on the machine and notes its kind and the state's status.
+  static Json noting(const std::string& kind) {
+    std::string script =
+        "s=$(cat); echo " + kind + " $(echo \"$s\" | grep -o '\"status\":\"[a-z]*\"') >>" + trace();
+    return Json::array(
+        {{{"path", "/bin/sh"}, {"args", {"sh", "-c", script}}, {"env", {"PATH=/bin:/usr/bin"}}}});
+  }
+};
+
+TEST_F(Hooks, AllInTheirOrderWithTheState) {
+  Json spec = config("echo process");
+  spec["root"]["readonly"] = false;
+  for (const char* kind : {"prestart", "createRuntime", "createContainer", "poststart", "poststop"})
+    spec["hooks"][kind] = noting(kind);
+  spec["hooks"]["startContainer"] = {
+      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "grep -o '\"status\":\"[a-z]*\"'; id -u; hostname"}}}};
+  ASSERT_EQ(create("c1", spec).code, 0) << container_err();
+  EXPECT_EQ(contents(trace()),
+            "prestart \"status\":\"creating\"\ncreateRuntime \"status\":\"creating\"\n"
+            "createContainer \"status\":\"creating\"\n");
+  pid_t process = pid("c1");
+  Output started = oci_apart({"start", "c1"});
+  ASSERT_EQ(started.code, 0) << started;
+  EXPECT_NE(contents(trace()).find("poststart \"status\":\"running\"\n"), std::string::npos)
+      << contents(trace());
+  EXPECT_EQ(wait_for(process), 0);
+  EXPECT_EQ(oci({"delete", "c1"}).code, 0);
+  EXPECT_NE(contents(trace()).find("poststop \"status\":\"stopped\"\n"), std::string::npos);
+}
+
+TEST_F(Hooks, StartContainerRunsInsideAsTheContainersUser) {
+  Json spec = config("cat /tmp/by-hook");
+  spec["root"]["readonly"] = false;
+  spec["process"]["user"] = {{"uid", 1234}, {"gid", 99}};
+  spec["mounts"].push_back(
+      {{"destination", "/tmp"}, {"type", "tmpfs"}, {"source", "tmpfs"}, {"options", {"mode=1777"}}});
+  spec["hooks"]["startContainer"] = {
+      {{"path", "/bin/sh"},
+       {"args",
+        {"sh", "-c",
+         "{ id -u; id -g; grep -o '\"status\":\"[a-z]*\"'; grep CapEff /proc/self/status; } >/tmp/by-hook"}},
+       {"env", {"PATH=/bin"}}}};
+  ASSERT_EQ(create("c1", spec).code, 0) << container_err();
+  pid_t process = pid("c1");
+  Output started = oci({"start", "c1"});
+  ASSERT_EQ(started.code, 0) << started;
+  EXPECT_EQ(wait_for(process), 0);
+  EXPECT_EQ(container_out(), "1234\n99\n\"status\":\"created\"\nCapEff:\t0000000000000000\n");
+}
+
+TEST_F(Hooks, CreateContainerSeesTheMachinesFilesInTheContainersNamespaces) {
+  Json spec = config("true");
+  spec["hooks"]["createContainer"] = {
+      {{"path", "/bin/sh"},
+       {"args", {"sh", "-c", "hostname; readlink /proc/self/ns/net; ls -d " + stage->dir() + "; exit 1"}},
+       {"env", {"PATH=/bin:/usr/bin"}}}};
+  Output output = create("c1", spec);
+  EXPECT_EQ(output.code, 1);
+  char own[64] = {};
+  ASSERT_GT(readlink("/proc/self/ns/net", own, sizeof own - 1), 0);
+  EXPECT_NE(output.err.find("net:["), output.err.npos) << output;
+  EXPECT_EQ(output.err.find(own), output.err.npos) << "it has a network of its own";
+  EXPECT_NE(output.err.find(stage->dir()), output.err.npos) << output;
+  EXPECT_EQ(leftovers(), "");
+}
+
+TEST_F(Hooks, OneThatFailsStopsTheCreation) {
+  for (const char* kind : {"prestart", "createRuntime", "createContainer"}) {
+    Json spec = config("echo ran");
+    spec["hooks"][kind] = {{{"path", "/bin/sh"}, {"args", {"sh", "-c", "echo why >&2; exit 3"}}}};
+    spec["hooks"]["poststop"] = noting("poststop");
+    Output output = create("c1", spec);
+    EXPECT_EQ(output.code, 1) << kind;
+    EXPECT_NE(output.err.find(std::string("hooks.") + kind + "[0]"), output.err.npos) << output;
+    EXPECT_NE(output.err.find("why"), output.err.npos) << output;
+    EXPECT_EQ(leftovers(), "");
+  }
+}
+
+TEST_F(Hooks, ATimeoutKillsTheHookAndWhatItStarted) {
+  Json spec = config("true");
+  std::string mark = stage->dir() + "/mark";
+  spec["hooks"]["createRuntime"] = {{{"path", "/bin/sh"},
+                                     {"args", {"sh", "-c", "sleep 1000 & echo $! >" + mark + "; wait"}},
+                                     {"env", {"PATH=/bin:/usr/bin"}},
+                                     {"timeout", 1}}};
+  Output output = create("c1", spec);
+  EXPECT_EQ(output.code, 1);
+  EXPECT_NE(output.err.find("timeout of 1 s"), output.err.npos) << output;
+  pid_t sleeper = std::stoi(contents(mark));
+  EXPECT_TRUE(eventually([&] {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    return kill(sleeper, 0) != 0;
+  }));
+}
+
+TEST_F(Hooks, AFailingPoststopIsLoggedOnly) {
+  Json spec = config("true");
+  spec["hooks"]["poststop"] = {{{"path", "/bin/false"}}, noting("poststop")[0]};
+  ASSERT_EQ(create("c1", spec).code, 0);
+  std::string log = stage->dir() + "/hook.log";
+  EXPECT_EQ(oci({"--log", log, "delete", "-f", "c1"}).code, 0);
+  EXPECT_NE(contents(log).find("level=warning"), std::string::npos) << contents(log);
+  EXPECT_EQ(contents(trace()), "poststop \"status\":\"stopped\"\n") << "the others run";
+}
+
+TEST_F(Hooks, BadOnesAreRefusedBeforeAnythingIsMade) {
+  for (auto [hook, path] : {std::pair<Json, const char*>{{{"path", "relative"}}, "hooks.poststop[0].path"},
+                            {{{"args", {"x"}}}, "hooks.poststop[0].path"},
+                            {{{"path", "/x"}, {"timeout", 0}}, "hooks.poststop[0].timeout"},
+                            {{{"path", "/x"}, {"args", {1}}}, "hooks.poststop[0].args[0]"},
+                            {{{"path", "/x"}, {"env", "A=1"}}, "hooks.poststop[0].env"},
+                            {1, "hooks.poststop[0]"}}) {
+    Json spec = config("true");
+    spec["hooks"]["poststop"] = {hook};
+    std::string said = refused(spec);
+    EXPECT_NE(said.find(path), said.npos) << said;
+  }
+}
+
+}  // namespace
+}  // namespace rcrt::test

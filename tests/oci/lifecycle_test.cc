@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// create, start, state, kill, delete, run, list: as engines use them.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/oci/oci_stage.h"
+
+namespace rcrt::test {
+namespace {
+
+using Lifecycle = OciTest;
+
+TEST_F(Lifecycle, CreatedIsNotYetRunAndItsStatusReachesTheSubreaper) {
+  Output created = create("c1", config("echo ran; exit 7"));
+  ASSERT_EQ(created.code, 0) << created;
+  pid_t process = std::stoi(contents(stage->dir() + "/pid"));
+  EXPECT_EQ(status("c1"), "created");
+  EXPECT_EQ(pid("c1"), process);
+  EXPECT_EQ(container_out(), "");
+  std::string text = contents("/proc/" + std::to_string(process) + "/status");
+  EXPECT_NE(text.find("PPid:\t" + std::to_string(getpid()) + "\n"), text.npos) << text;
+
+  Output started = oci({"start", "c1"});
+  ASSERT_EQ(started.code, 0) << started;
+  EXPECT_EQ(wait_for(process), 7);
+  EXPECT_EQ(container_out(), "ran\n");
+  EXPECT_EQ(status("c1"), "stopped");
+  EXPECT_EQ(oci({"delete", "c1"}).code, 0);
+  Output gone = oci({"state", "c1"});
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_NE(gone.err.find("container does not exist"), gone.err.npos) << gone;
+}
+
+TEST_F(Lifecycle, NothingOfOursIsLeftBesideTheContainer) {
+  ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+  pid_t process = pid("c1");
+  std::string children = contents("/proc/self/task/" + std::to_string(getpid()) + "/children");
+  EXPECT_EQ(children, std::to_string(process) + " ");
+  EXPECT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_EQ(contents("/proc/self/task/" + std::to_string(getpid()) + "/children"), children);
+  EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
+  EXPECT_EQ(wait_for(process), 128 + SIGKILL);
+}
+
+TEST_F(Lifecycle, StateSaysWhatTheSpecificationAsksFor) {
+  Json spec = config("sleep 100");
+  spec["annotations"] = {{"org.example.key", "value"}};
+  ASSERT_EQ(create("c1", spec).code, 0);
+  Json state = Json::parse(oci({"state", "c1"}).out);
+  EXPECT_EQ(state["ociVersion"].get<std::string>().substr(0, 2), "1.");
+  EXPECT_EQ(state["id"], "c1");
+  EXPECT_EQ(state["status"], "created");
+  EXPECT_EQ(state["bundle"], stage->dir() + "/bundle");
+  EXPECT_EQ(state["annotations"]["org.example.key"], "value");
+  Json list = Json::parse(oci({"list", "--format", "json"}).out);
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0]["id"], "c1");
+  EXPECT_EQ(oci({"list", "-q"}).out, "c1\n");
+  EXPECT_EQ(oci({"list"}).out.substr(0, 2), "ID");
+}
+
+TEST_F(Lifecycle, EachStateAllowsWhatItShould) {
+  ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+  EXPECT_EQ(create("c1", config("true")).code, 1) << "an id twice";
+  EXPECT_EQ(status("c1"), "created") << "the first is untouched";
+  EXPECT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_EQ(oci({"start", "c1"}).code, 1) << "started twice";
+  Output refused = oci({"delete", "c1"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("not stopped"), refused.err.npos) << refused;
+  EXPECT_EQ(oci({"kill", "c1", "9"}).code, 0);
+  wait_for(pid("c1") > 0 ? pid("c1") : -1);
+  EXPECT_TRUE(eventually([] { return status("c1") == "stopped"; }));
+  Output dead = oci({"kill", "c1", "TERM"});
+  EXPECT_EQ(dead.code, 1);
+  EXPECT_NE(dead.err.find("container not running"), dead.err.npos) << dead;
+  EXPECT_EQ(oci({"start", "c1"}).code, 1) << "started when stopped";
+  EXPECT_EQ(oci({"delete", "c1"}).code, 0);
+  EXPECT_EQ(oci({"delete", "c1"}).code, 1);
+  EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0) << "as runc";
+}
+
+TEST_F(Lifecycle, KillTakesEveryFormOfASignal) {
+  for (const char* signal : {"KILL", "SIGKILL", "9"}) {
+    ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+    pid_t process = pid("c1");
+    EXPECT_EQ(oci({"kill", "c1", signal}).code, 0) << signal;
+    EXPECT_EQ(wait_for(process), 128 + SIGKILL);
+    EXPECT_EQ(oci({"delete", "c1"}).code, 0);
+  }
+  ASSERT_EQ(create("c1", config("trap 'echo term; exit 0' TERM; while :; do sleep 0.1; done")).code, 0);
+  pid_t process = pid("c1");
+  EXPECT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_EQ(oci({"kill", "c1", "NOSUCH"}).code, 1);
+  EXPECT_TRUE(eventually([] {
+    oci({"kill", "c1"});
+    return container_out() == "term\n";
+  }));
+  EXPECT_EQ(wait_for(process), 0);
+}
+
+TEST_F(Lifecycle, KillAllReachesEveryProcess) {
+  Json spec = config("sleep 100 & sleep 100");
+  std::erase_if(spec["linux"]["namespaces"].get_ref<Json::array_t&>(),
+                [](const Json& space) { return space["type"] == "pid"; });
+  ASSERT_EQ(create("c1", spec).code, 0);
+  pid_t process = pid("c1");
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_TRUE(eventually([] { return Json::parse(oci({"ps", "-f", "json", "c1"}).out).size() == 2; }));
+  EXPECT_EQ(oci({"kill", "--all", "c1", "KILL"}).code, 0);
+  EXPECT_EQ(wait_for(process), 128 + SIGKILL);
+  EXPECT_TRUE(eventually([] {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    return Json::parse(oci({"ps", "-f", "json", "c1"}).out).empty();
+  }));
+}
+
+TEST_F(Lifecycle, IdsAreChecked) {
+  std::string dir = bundle_of("true");
+  for (const char* id : {"a/b", "..", ".", "", "a b", "../x", "a\nb"}) {
+    Output output = oci({"create", "--bundle", dir, id});
+    EXPECT_EQ(output.code, 1) << id;
+    EXPECT_EQ(leftovers(), "");
+    EXPECT_EQ(oci({"delete", "--force", id}).code, 1) << id;
+  }
+  Output good = oci({"run", "--bundle", dir, "Az09_+-."});
+  EXPECT_EQ(good.code, 0) << good;
+}
+
+TEST_F(Lifecycle, DeleteByRegularExpression) {
+  for (const char* id : {"web-1", "web-2", "db-1"}) ASSERT_EQ(create(id, config("true")).code, 0);
+  EXPECT_EQ(oci({"delete", "--regex", "^web-"}).code, 0);
+  EXPECT_EQ(oci({"list", "-q"}).out, "db-1\n");
+}
+
+TEST_F(Lifecycle, ATruncatedStateIsSaidAndCanBeRemoved) {
+  ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+  pid_t process = pid("c1");
+  std::string state = contents(root() + "/c1/state.json");
+  std::ofstream(root() + "/c1/state.json") << state.substr(0, state.size() / 2);
+  Output output = oci({"state", "c1"});
+  EXPECT_EQ(output.code, 1);
+  EXPECT_NE(output.err.find("damaged"), output.err.npos) << output;
+  EXPECT_EQ(oci({"list", "-q"}).code, 0);
+  EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
+  EXPECT_EQ(wait_for(process), 128 + SIGKILL) << "its cgroup was emptied";
+}
+
+TEST_F(Lifecycle, APidThatSomebodyElseHasIsNotTheContainers) {
+  ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+  pid_t process = pid("c1");
+  pid_t other = fork();
+  if (other == 0) {
+    pause();
+    _exit(0);
+  }
+  Json state = Json::parse(contents(root() + "/c1/state.json"));
+  state["pid"] = other;
+  std::ofstream(root() + "/c1/state.json") << state.dump();
+  EXPECT_EQ(status("c1"), "stopped");
+  EXPECT_EQ(oci({"kill", "c1", "KILL"}).code, 1);
+  EXPECT_EQ(oci({"delete", "c1"}).code, 0);
+  EXPECT_EQ(kill(other, 0), 0) << "the innocent lives";
+  kill(other, SIGKILL);
+  EXPECT_EQ(wait_for(other), 128 + SIGKILL);
+  EXPECT_EQ(wait_for(process), 128 + SIGKILL) << "its cgroup was emptied";
+}
+
+TEST_F(Lifecycle, RunForwardsSignalsAndReturnsTheExitCode) {
+  EXPECT_EQ(run_script("exit 42").code, 42);
+  EXPECT_EQ(run_script("kill -9 $$; kill -KILL -1; sleep 1").code, 0) << "process 1 is safe from itself";
+  Process process(command({"run", "--bundle",
+                           bundle_of("trap 'exit 9' USR1; echo ready; while :; do sleep 0.1; done"), "c1"}),
+                  {"RCRT_ROOT=" + stage->root()});
+  ASSERT_TRUE(process.wait_for("ready"));
+  process.signal(SIGUSR1);
+  EXPECT_EQ(process.finish().code, 9);
+  EXPECT_EQ(oci({"list", "-q"}).out, "");
+}
+
+TEST_F(Lifecycle, RunDetachedAndKept) {
+  Output output = oci_apart({"run", "--detach", "--bundle", bundle_of("sleep 100"), "c1"});
+  ASSERT_EQ(output.code, 0) << output;
+  EXPECT_EQ(status("c1"), "running");
+  EXPECT_EQ(oci({"delete", "-f", "c1"}).code, 0);
+  EXPECT_EQ(run(config("exit 3"), {"--keep"}).code, 3);
+  EXPECT_EQ(status("run"), "stopped");
+}
+
+TEST_F(Lifecycle, AMissingCommandIsAnErrorOfCreate) {
+  Json spec = config("");
+  spec["process"]["args"] = {"nosuchcommand"};
+  Output output = create("c1", spec);
+  EXPECT_EQ(output.code, 1);
+  EXPECT_NE(output.err.find("executable file not found"), output.err.npos) << output;
+  EXPECT_EQ(leftovers(), "");
+  spec["process"]["args"] = {"/etc/passwd"};
+  output = create("c1", spec);
+  EXPECT_EQ(output.code, 1);
+  EXPECT_NE(output.err.find("Permission denied"), output.err.npos) << output;
+  spec["process"]["args"] = {"/nosuch/file"};
+  output = create("c1", spec);
+  EXPECT_NE(output.err.find("No such file or directory"), output.err.npos) << output;
+}
+
+TEST_F(Lifecycle, DescriptorsArePassedOnlyWhenAskedFor) {
+  Output plain = run_script("ls /proc/self/fd | wc -l");
+  EXPECT_EQ(plain.out, "4\n") << "0, 1, 2 and the one of ls: " << plain;
+  std::string file = stage->file("given", "given text\n");
+  std::string script = "exec 3<" + file + " 4</dev/null 5<" + file + "; exec \"$@\"";
+  std::vector<std::string> words = {"/bin/sh", "-c", script, "sh"};
+  auto ours = command({"run", "--preserve-fds", "1", "--bundle",
+                       bundle_of("cat <&3; ls /proc/self/fd | wc -l; echo $HOME"), "c1"});
+  words.insert(words.end(), ours.begin(), ours.end());
+  Process process(words, {"PATH=/bin:/usr/bin", "RCRT_ROOT=" + stage->root()});
+  Output output = process.finish();
+  EXPECT_EQ(output.out, "given text\n5\n/root\n") << output;
+}
+
+TEST_F(Lifecycle, ErrorsGoToTheLogAsEnginesReadThem) {
+  std::string log = stage->dir() + "/log";
+  Output output = oci({"--log", log, "--log-format", "json", "start", "none"});
+  EXPECT_EQ(output.code, 1);
+  Json line = Json::parse(contents(log));
+  EXPECT_EQ(line["level"], "error");
+  EXPECT_NE(line["msg"].get<std::string>().find("container does not exist"), std::string::npos);
+  EXPECT_TRUE(line.contains("time"));
+  std::string text = stage->dir() + "/log.text";
+  oci({"--log", text, "start", "none"});
+  EXPECT_EQ(contents(text).find("time=\""), 0u);
+  EXPECT_NE(contents(text).find("level=error msg=\""), std::string::npos);
+  EXPECT_EQ(oci({"--log-format", "xml", "list"}).code, 1);
+}
+
+TEST_F(Lifecycle, VersionAndFeatures) {
+  std::string version = oci({"--version"}).out;
+  EXPECT_EQ(version.find("rcrt-oci version "), 0u);
+  EXPECT_NE(version.find("\ncommit: "), version.npos);
+  EXPECT_NE(version.find("\nspec: 1."), version.npos);
+  EXPECT_NE(version.find("\n+SECCOMP"), version.npos);
+  Json features = Json::parse(oci({"features"}).out);
+  EXPECT_EQ(features["ociVersionMin"], "1.0.0");
+  EXPECT_EQ(features["hooks"].size(), 6u);
+}
+
+}  // namespace
+}  // namespace rcrt::test
