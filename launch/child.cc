@@ -110,7 +110,7 @@ void wait_for_go(const Child& child) {
 
 void run_child(Child& child) {
   const bool own_mounts = child.has(plan::Plan::kNewMountNs);
-  const bool privileged_seccomp = !child.has(plan::Plan::kNoNewPrivileges);
+  const bool privileged_seccomp = child.has(plan::Plan::kSeccomp) && !child.has(plan::Plan::kNoNewPrivileges);
   int slave = -1;
 
   reset_signals();
@@ -148,20 +148,14 @@ void run_child(Child& child) {
     if (int error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); error < 0)
       fail(child, Stage::kNoNewPrivileges, error);
   }
-  // Without no_new_privs a filter needs CAP_SYS_ADMIN, which become() may drop; with it,
-  // the filter is best loaded last.
-  if (privileged_seccomp) {
-    wait_to_execute(child);
-    load_seccomp(child);
-    become(child);
-    enter_working_directory(child, true);
-  } else {
-    become(child);
-    enter_working_directory(child, true);
-    if (child.start >= 0) check_command(child);
-    wait_to_execute(child);
-    load_seccomp(child);
-  }
+  // A filter is best loaded last. Without no_new_privs that takes CAP_SYS_ADMIN, which is
+  // kept until then.
+  become(child, privileged_seccomp);
+  enter_working_directory(child, true);
+  if (child.start >= 0) check_command(child);
+  wait_to_execute(child);
+  load_seccomp(child);
+  if (privileged_seccomp) give_up_admin(child);
   if (child.has(plan::Plan::kInit)) fork_below_init(child);
   execute(child);
 }

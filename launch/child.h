@@ -88,7 +88,9 @@ void enter_working_directory(const Child& child, bool again);
 void set_security_label(Child& child);
 
 // identity.cc
-void become(const Child& child);
+// With `keep_admin` CAP_SYS_ADMIN stays, until give_up_admin().
+void become(const Child& child, bool keep_admin);
+void give_up_admin(const Child& child);
 void load_seccomp(const Child& child);
 
 // init.cc

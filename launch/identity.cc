@@ -29,10 +29,11 @@ void drop_bounding(const Child& child) {
 
 // What the specification asks for and we do not hold cannot be granted; the OCI runtime
 // specification wants that container to start nonetheless.
-void set_capabilities(const Child& child, uint64_t granted) {
+void set_capabilities(const Child& child, uint64_t granted, bool keep_admin) {
   const plan::Plan& plan = *child.plan;
-  uint64_t permitted = plan.cap_permitted & granted;
-  uint64_t effective = plan.cap_effective & permitted;
+  const uint64_t admin = keep_admin ? 1ULL << CAP_SYS_ADMIN : 0;
+  uint64_t permitted = (plan.cap_permitted | admin) & granted;
+  uint64_t effective = (plan.cap_effective | admin) & permitted;
   uint64_t inheritable = plan.cap_inheritable & granted;
   CapabilitySets sets;
   for (int half = 0; half < 2; ++half) {
@@ -54,7 +55,7 @@ void set_capabilities(const Child& child, uint64_t granted) {
 
 }  // namespace
 
-void become(const Child& child) {
+void become(const Child& child, bool keep_admin) {
   const plan::Plan& plan = *child.plan;
   CapabilitySets now;
   if (long error = sys::call(SYS_capget, sys::arg(&now.header), sys::arg(now.data)); error < 0)
@@ -70,8 +71,18 @@ void become(const Child& child) {
   error = sys::call(SYS_setresuid, plan.uid, plan.uid, plan.uid);
   if (error < 0) fail(child, Stage::kUser, error, "user");
   if (int code = sys::prctl(PR_SET_KEEPCAPS, 0); code < 0) fail(child, Stage::kCapabilities, code);
-  set_capabilities(child, CapabilitySets::join(now.data[0].permitted, now.data[1].permitted));
+  set_capabilities(child, CapabilitySets::join(now.data[0].permitted, now.data[1].permitted), keep_admin);
   sys::umask(child.has(plan::Plan::kSetUmask) ? plan.umask : 022);
+}
+
+void give_up_admin(const Child& child) {
+  CapabilitySets now;
+  if (long error = sys::call(SYS_capget, sys::arg(&now.header), sys::arg(now.data)); error < 0)
+    fail(child, Stage::kCapabilities, error, "capget");
+  set_capabilities(child,
+                   CapabilitySets::join(now.data[0].permitted | now.data[0].inheritable,
+                                        now.data[1].permitted | now.data[1].inheritable),
+                   false);
 }
 
 void load_seccomp(const Child& child) {
