@@ -175,6 +175,16 @@ Result<int> guarded_run(const std::vector<std::string>& args) {
   }
 }
 
+// Engines look for the words of an errno as Go writes them: "permission denied".
+std::string message_of(const Error& error) {
+  std::string message = error.message();
+  if (error.code == 0) return message;
+  std::string text = std::string(": ") + strerror(error.code);
+  if (size_t at = message.find(text); at != message.npos)
+    message[at + 2] = static_cast<char>(tolower(static_cast<unsigned char>(message[at + 2])));
+  return message;
+}
+
 }  // namespace
 
 Result<std::string> absolute(const std::string& path) {
@@ -191,7 +201,7 @@ int main(int argc, char** argv) {
   auto code = rcrt::oci::guarded_run({argv + 1, argv + argc});
   int exit_code = code ? *code : code.error().exit_code == 255 ? 255 : 1;
   if (!code) {
-    std::string message = code.error().message();
+    std::string message = rcrt::oci::message_of(code.error());
     rcrt::oci::log_file.write("error", message);
     fprintf(stderr, "rcrt-oci: %s\n", message.c_str());
   }

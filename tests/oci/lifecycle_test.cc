@@ -201,10 +201,10 @@ TEST_F(Lifecycle, AMissingCommandIsAnErrorOfCreate) {
   spec["process"]["args"] = {"/etc/passwd"};
   output = create("c1", spec);
   EXPECT_EQ(output.code, 1);
-  EXPECT_NE(output.err.find("Permission denied"), output.err.npos) << output;
+  EXPECT_NE(output.err.find("permission denied"), output.err.npos) << output;
   spec["process"]["args"] = {"/nosuch/file"};
   output = create("c1", spec);
-  EXPECT_NE(output.err.find("No such file or directory"), output.err.npos) << output;
+  EXPECT_NE(output.err.find("no such file or directory"), output.err.npos) << output;
 }
 
 TEST_F(Lifecycle, DescriptorsArePassedOnlyWhenAskedFor) {
