@@ -175,7 +175,11 @@ struct Launcher::Impl {
   // caller may remove the container's folder.
   std::unexpected<Error> failure(const launch::FailedMessage& message) {
     Error error = to_error(message);
-    if (orphan) return std::unexpected(std::move(error));
+    if (orphan) {
+      // Our own child, which is about to end: nobody else may have to reap it.
+      waitpid(process.pid, nullptr, __WALL);
+      return std::unexpected(std::move(error));
+    }
     if (auto ended = wait(); !ended) error.hint = ended.error().message();
     return std::unexpected(std::move(error));
   }
