@@ -153,6 +153,7 @@ TEST_F(Lifecycle, ATruncatedStateIsSaidAndCanBeRemoved) {
 TEST_F(Lifecycle, APidThatSomebodyElseHasIsNotTheContainers) {
   ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
   pid_t process = pid("c1");
+  usleep(50'000);  // start times are counted in ticks of 10 ms
   pid_t other = fork();
   if (other == 0) {
     pause();
