@@ -71,6 +71,7 @@ Result<int> network_command(Context&, const std::vector<std::string>&);
 Result<int> plugin_command(Context&, const std::vector<std::string>&);
 Result<int> doctor_command(Context&, const std::vector<std::string>&);
 Result<int> system_command(Context&, const std::vector<std::string>&);
+Result<int> volume_command(Context&, const std::vector<std::string>&);
 Result<int> version_command(Context&, const std::vector<std::string>&);
 
 // Prints "rcrt: ..." to standard error.

@@ -47,14 +47,15 @@ Result<int> kill_command(Context& context, const std::vector<std::string>& args)
 Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
   po::options_description own("Options of rm");
   own.add_options()("force,f", toggle(), "kill it first if it runs; one that does not exist is no error")  //
-      ("all,a", toggle(), "all containers");
-  RCRT_ASSIGN(auto line, context.parse("rcrt rm [-f] [--all] CONTAINER ...", own, args));
+      ("all,a", toggle(), "all containers")                                                                //
+      ("volumes,v", toggle(), "their anonymous volumes too");
+  RCRT_ASSIGN(auto line, context.parse("rcrt rm [-f] [-v] [--all] CONTAINER ...", own, args));
   if (!line) return 0;
   RCRT_ASSIGN(Engine* const engine, context.engine());
   std::vector<std::string> names = line->words;
   if (line->flag("all")) names = engine->containers().ids();
   if (names.empty() && !line->flag("all"))
-    return error("no container named", "", "usage: rcrt rm [-f] [--all] CONTAINER ...", EINVAL);
+    return error("no container named", "", "usage: rcrt rm [-f] [-v] [--all] CONTAINER ...", EINVAL);
   bool force = line->flag("force");
   // Many end together: each is cleaned up while others still end.
   for (size_t i = 0; force && names.size() > 1 && i < names.size(); ++i)
@@ -63,7 +64,7 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
     auto container = context.container(name);
     if (!container && container.error().code == ENOENT && (force || line->flag("all"))) return {};
     if (!container) return std::unexpected(container.error());
-    auto removed = engine->remove(container->id, force);
+    auto removed = engine->remove(container->id, force, line->flag("volumes"));
     // Its monitor may be quicker than we are.
     bool gone = !removed && removed.error().code == ENOENT &&
                 access(engine->paths().container(container->id).c_str(), F_OK) != 0;

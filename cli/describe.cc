@@ -75,7 +75,7 @@ Json network_settings(const Container& container) {
   return settings;
 }
 
-Json mounts_of(const Json& spec) {
+Json mounts_of(const Json& spec, const Json& volumes) {
   Json list = Json::array();
   for (const auto& mount : spec.value("mounts", Json::array())) {
     if (mount.value("type", "") != "bind") continue;
@@ -91,6 +91,9 @@ Json mounts_of(const Json& spec) {
                     {"Mode", writable ? "" : "ro"},
                     {"RW", writable},
                     {"Propagation", "rprivate"}});
+    for (const auto& volume : volumes)
+      if (volume.value("target", "") == destination)
+        list.back().update({{"Type", "volume"}, {"Name", volume.value("name", "")}, {"Driver", "local"}});
   }
   return list;
 }
@@ -145,7 +148,7 @@ Json describe(const Container& container, const Paths& paths) {
           {"RestartCount", 0},
           {"Driver", config.value("storage", "")},
           {"Platform", "linux"},
-          {"Mounts", mounts_of(spec)},
+          {"Mounts", mounts_of(spec, config.value("volumes", Json::array()))},
           {"HostConfig", host_config(config, spec)},
           {"Config",
            {{"Hostname", config.value("hostname", "")},

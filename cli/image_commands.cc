@@ -2,14 +2,59 @@
 // import, images, rmi, unpack.
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/listing.h"
 
 namespace rcrt::cli {
+
+namespace {
+
+// {"/data": {}, ...} of `["/data", ...]` or of words.
+void add_keys(Json& set, const std::string& value) {
+  Json list = Json::parse(value, nullptr, false);
+  if (!list.is_array()) list = split_words(value, ' ');
+  for (const auto& entry : list)
+    if (entry.is_string() && entry != "") set[entry.get<std::string>()] = Json::object();
+}
+
+Result<void> apply_instruction(Json& config, const std::string& key, const std::string& value,
+                               const std::string& whole) {
+  auto equals = value.find('=');
+  Json command = Json::parse(value, nullptr, false);
+  if (!command.is_array()) command = Json{"/bin/sh", "-c", value};
+  if (key == "CMD")
+    config["Cmd"] = command;
+  else if (key == "ENTRYPOINT")
+    config["Entrypoint"] = command;
+  else if (key == "ENV" && equals != std::string::npos && equals > 0)
+    config["Env"].push_back(value);
+  else if (key == "LABEL" && equals != std::string::npos && equals > 0)
+    config["Labels"][value.substr(0, equals)] = value.substr(equals + 1);
+  else if (key == "USER")
+    config["User"] = value;
+  else if (key == "WORKDIR")
+    config["WorkingDir"] = value;
+  else if (key == "STOPSIGNAL")
+    config["StopSignal"] = value;
+  else if (key == "VOLUME")
+    add_keys(config["Volumes"], value);
+  else if (key == "EXPOSE")
+    add_keys(config["ExposedPorts"], value);
+  else
+    return error("invalid --change", whole,
+                 "known: CMD, ENTRYPOINT, ENV KEY=VALUE, EXPOSE, LABEL KEY=VALUE, STOPSIGNAL, USER, VOLUME, "
+                 "WORKDIR",
+                 EINVAL);
+  return {};
+}
+
+}  // namespace
 
 Result<int> import_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt import [--change INSTRUCTION] ROOTFS.tar|DIR NAME";
   po::options_description own("Options of import");
-  own.add_options()("change,c", words("INSTRUCTION"),
-                    "CMD, ENTRYPOINT, ENV, USER or WORKDIR as in a Dockerfile")  //
+  own.add_options()(
+      "change,c", words("INSTRUCTION"),
+      "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR as in a Dockerfile")  //
       ("quiet,q", toggle(), "print nothing");
   RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
@@ -20,21 +65,7 @@ Result<int> import_command(Context& context, const std::vector<std::string>& arg
     auto space = change.find(' ');
     std::string key = change.substr(0, space);
     std::string value = space == std::string::npos ? "" : change.substr(space + 1);
-    Json list = Json::parse(value, nullptr, false);
-    if (!list.is_array()) list = Json{"/bin/sh", "-c", value};
-    if (key == "CMD")
-      config["Cmd"] = list;
-    else if (key == "ENTRYPOINT")
-      config["Entrypoint"] = list;
-    else if (key == "ENV" && value.find('=') != std::string::npos)
-      config["Env"].push_back(value);
-    else if (key == "USER")
-      config["User"] = value;
-    else if (key == "WORKDIR")
-      config["WorkingDir"] = value;
-    else
-      return error("invalid --change", change, "known: CMD, ENTRYPOINT, ENV KEY=VALUE, USER, WORKDIR",
-                   EINVAL);
+    RCRT_TRY(apply_instruction(config, key, value, change));
   }
   RCRT_ASSIGN(std::string id, engine->import(line->words[0], line->words[1], config));
   if (!line->flag("quiet")) printf("%s\n", id.c_str());
@@ -42,53 +73,36 @@ Result<int> import_command(Context& context, const std::vector<std::string>& arg
 }
 
 Result<int> images_command(Context& context, const std::vector<std::string>& args) {
-  po::options_description own("Options of images");
-  own.add_options()("quiet,q", toggle(), "ids only")        //
-      ("no-trunc", toggle(), "whole ids")                   //
-      ("digests", toggle(), "with the manifests' digests")  //
-      ("json", toggle(), "one JSON array")                  //
-      ("format", word("TEMPLATE"), "json, or a template: {{.Repository}}:{{.Tag}}");
+  auto own = list_options("images");
+  own.add_options()("no-trunc", toggle(), "whole ids")  //
+      ("digests", toggle(), "with the manifests' digests");
   RCRT_ASSIGN(auto line, context.parse("rcrt images", own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 0, 0, "rcrt images"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   RCRT_ASSIGN(auto images, engine->images().list());
-  std::vector<std::vector<std::string>> rows = {{"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"}};
-  if (line->flag("digests")) rows[0].insert(rows[0].begin() + 2, "DIGEST");
-  Json all = Json::array();
-  std::string format = line->text("format");
+  std::vector<Column> columns = {{"REPOSITORY", "Repository"},
+                                 {"TAG", "Tag"},
+                                 {"IMAGE ID", "ID"},
+                                 {"CREATED", "CreatedSince"},
+                                 {"SIZE", "Size"}};
+  if (line->flag("digests")) columns.insert(columns.begin() + 2, {"DIGEST", "Digest"});
+  std::vector<Json> rows;
   for (const auto& image : images) {
     auto colon = image.name.rfind(':');
     std::string id = image.id.substr(image.id.find(':') + 1);
-    if (!line->flag("no-trunc")) id.resize(std::min<size_t>(id.size(), 12));
+    if (!wants_whole(*line)) id.resize(std::min<size_t>(id.size(), 12));
     int64_t created = image.created * 1'000'000'000;
-    Json row = {{"Repository", image.name.substr(0, colon)},
-                {"Tag", image.name.substr(colon + 1)},
-                {"ID", id},
-                {"Digest", image.digest},
-                {"CreatedAt", timestamp(created)},
-                {"CreatedSince", age(created) + " ago"},
-                {"Size", human_size(image.size)},
-                {"Bytes", image.size}};
-    if (line->flag("json")) {
-      all.push_back(row);
-    } else if (line->flag("quiet")) {
-      printf("%s\n", id.c_str());
-    } else if (format == "json") {
-      printf("%s\n", row.dump().c_str());
-    } else if (!format.empty()) {
-      RCRT_ASSIGN(std::string text, apply_template(format, row));
-      printf("%s\n", text.c_str());
-    } else {
-      rows.push_back({row.value("Repository", ""), row.value("Tag", ""), id, row.value("CreatedSince", ""),
-                      row.value("Size", "")});
-      if (line->flag("digests")) rows.back().insert(rows.back().begin() + 2, image.digest);
-    }
+    rows.push_back({{"Repository", image.name.substr(0, colon)},
+                    {"Tag", image.name.substr(colon + 1)},
+                    {"ID", id},
+                    {"Digest", image.digest},
+                    {"CreatedAt", timestamp(created)},
+                    {"CreatedSince", age(created) + " ago"},
+                    {"Size", human_size(image.size)},
+                    {"Bytes", image.size}});
   }
-  if (line->flag("json"))
-    printf("%s\n", all.dump(2).c_str());
-  else if (!line->flag("quiet") && format.empty())
-    fputs(table(rows).c_str(), stdout);
+  RCRT_TRY(print_list(*line, rows, columns));
   return 0;
 }
 

@@ -32,6 +32,7 @@ const std::vector<Command> kCommands = {
     {"network", "manage networks", network_command},
     {"plugin", "list and inspect plugins", plugin_command},
     {"doctor", "say what this machine offers and lacks", doctor_command},
+    {"volume", "manage volumes", volume_command},
     {"system", "recover from kills and crashes", system_command},
     {"version", "print the version", version_command},
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/listing.h"
 
 namespace rcrt::cli {
 namespace {
@@ -8,22 +9,14 @@ namespace {
 const po::options_description kNone("Options");
 
 Result<int> ls(Context& context, const std::vector<std::string>& args) {
-  po::options_description own("Options of network ls");
-  own.add_options()("quiet,q", toggle(), "names only")("json", toggle(), "one JSON array");
+  auto own = list_options("network ls", "names only");
   RCRT_ASSIGN(auto line, context.parse("rcrt network ls", own, args));
   if (!line) return 0;
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  std::vector<std::vector<std::string>> rows = {{"NAME", "DRIVER"}};
-  Json list = Json::array();
-  for (const auto& network : engine->networks()) {
-    rows.push_back({network.name, network.plugin});
-    list.push_back({{"Name", network.name}, {"Driver", network.plugin}});
-    if (line->flag("quiet")) printf("%s\n", network.name.c_str());
-  }
-  if (line->flag("json"))
-    printf("%s\n", list.dump(2).c_str());
-  else if (!line->flag("quiet"))
-    fputs(table(rows).c_str(), stdout);
+  std::vector<Json> rows;
+  for (const auto& network : engine->networks())
+    rows.push_back({{"Name", network.name}, {"Driver", network.plugin}});
+  RCRT_TRY(print_list(*line, rows, {{"NAME", "Name"}, {"DRIVER", "Driver"}}, "Name"));
   return 0;
 }
 

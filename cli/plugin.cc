@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/command.h"
-#include "cli/format.h"
+#include "cli/listing.h"
 
 namespace rcrt::cli {
 namespace {
@@ -24,26 +24,20 @@ Json describe_plugin(Engine& engine, const PluginFile& file) {
 }
 
 Result<int> ls(Context& context, const std::vector<std::string>& args) {
-  po::options_description own("Options of plugin ls");
-  own.add_options()("json", toggle(), "one JSON array")("quiet,q", toggle(), "names only");
+  auto own = list_options("plugin ls", "names only");
   RCRT_ASSIGN(auto line, context.parse("rcrt plugin ls", own, args));
   if (!line) return 0;
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  Json list = Json::array();
-  std::vector<std::vector<std::string>> rows = {{"PLUGIN", "VERSION", "DESCRIPTION"}};
+  std::vector<Json> rows;
   for (const auto& file : engine->plugins().list()) {
-    Json json = describe_plugin(*engine, file);
-    std::string name = file.kind + "-" + file.name;
-    if (line->flag("quiet")) printf("%s\n", name.c_str());
-    std::string problem = json.value("Problem", "");
-    rows.push_back({name, json.value("Version", "-"),
-                    problem.empty() ? json.value("Description", "") : "unusable: " + problem});
-    list.push_back(std::move(json));
+    Json row = describe_plugin(*engine, file);
+    row["Plugin"] = file.kind + "-" + file.name;
+    if (std::string problem = row.value("Problem", ""); !problem.empty())
+      row.update({{"Version", "-"}, {"Description", "unusable: " + problem}});
+    rows.push_back(std::move(row));
   }
-  if (line->flag("json"))
-    printf("%s\n", list.dump(2).c_str());
-  else if (!line->flag("quiet"))
-    fputs(table(rows).c_str(), stdout);
+  RCRT_TRY(print_list(
+      *line, rows, {{"PLUGIN", "Plugin"}, {"VERSION", "Version"}, {"DESCRIPTION", "Description"}}, "Plugin"));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/format.h"
+#include "cli/listing.h"
 
 namespace rcrt::cli {
 namespace {
@@ -29,13 +30,10 @@ Json row_of(const Container& container, bool whole) {
 }  // namespace
 
 Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
-  po::options_description own("Options of ps");
+  auto own = list_options("ps");
   own.add_options()                                      //
       ("all,a", toggle(), "also those that do not run")  //
-      ("quiet,q", toggle(), "ids only")                  //
-      ("no-trunc", toggle(), "whole ids and commands")   //
-      ("json", toggle(), "one JSON array")               //
-      ("format", word("TEMPLATE"), "json, or a template: {{.ID}} {{.Names}}");
+      ("no-trunc", toggle(), "whole ids and commands");
   RCRT_ASSIGN(auto line, context.parse("rcrt ps [-a]", own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 0, 0, "rcrt ps [-a]"));
@@ -52,33 +50,16 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
   std::ranges::sort(containers, [](const Container& a, const Container& b) {
     return a.config.value("created", int64_t{0}) > b.config.value("created", int64_t{0});
   });
-  bool whole = line->flag("no-trunc");
-  std::string format = line->text("format");
-  if (line->flag("json")) {
-    Json list = Json::array();
-    for (const auto& container : containers) list.push_back(row_of(container, true));
-    printf("%s\n", list.dump(2).c_str());
-    return 0;
-  }
-  std::vector<std::vector<std::string>> rows = {
-      {"CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"}};
-  for (const auto& container : containers) {
-    Json row = row_of(container, whole);
-    if (line->flag("quiet")) {
-      printf("%s\n", row["ID"].get_ref<const std::string&>().c_str());
-    } else if (format == "json") {
-      printf("%s\n", row.dump().c_str());
-    } else if (!format.empty()) {
-      RCRT_ASSIGN(std::string text, apply_template(format, row));
-      printf("%s\n", text.c_str());
-    } else {
-      std::vector<std::string> cells;
-      for (const char* name : {"ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"})
-        cells.push_back(row.value(name, ""));
-      rows.push_back(std::move(cells));
-    }
-  }
-  if (!line->flag("quiet") && format.empty()) fputs(table(rows).c_str(), stdout);
+  std::vector<Json> rows;
+  for (const auto& container : containers) rows.push_back(row_of(container, wants_whole(*line)));
+  RCRT_TRY(print_list(*line, rows,
+                      {{"CONTAINER ID", "ID"},
+                       {"IMAGE", "Image"},
+                       {"COMMAND", "Command"},
+                       {"CREATED", "RunningFor"},
+                       {"STATUS", "Status"},
+                       {"PORTS", "Ports"},
+                       {"NAMES", "Names"}}));
   return 0;
 }
 
@@ -111,14 +92,7 @@ Result<int> inspect_command(Context& context, const std::vector<std::string>& ar
     list.push_back(describe(*image));
     return {};
   });
-  if (std::string format = line->text("format"); format.empty()) {
-    printf("%s\n", list.dump(4).c_str());
-  } else {
-    for (const auto& entry : list) {
-      RCRT_ASSIGN(std::string text, apply_template(format, entry));
-      printf("%s\n", text.c_str());
-    }
-  }
+  RCRT_TRY(print_inspected(*line, list));
   return code;
 }
 

@@ -188,7 +188,7 @@ po::options_description run_flags() {
       ("memory,m", word("SIZE"), "memory limit")                                          //
       ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")  //
       ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")    //
-      ("mount", words("KEY=VALUE,..."), "type=bind|tmpfs,source=...,target=...")          //
+      ("mount", words("KEY=VALUE,..."), "type=bind|volume|tmpfs,source=...,target=...")   //
       ("name", word("NAME"), "name of the container")                                     //
       ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")               //
       ("pid", word("MODE"), "PID namespace: private, host or container:NAME")             //
@@ -211,7 +211,8 @@ po::options_description run_flags() {
       ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                                         //
       ("user,u", word("USER[:GROUP]"), "user to run as")                                              //
       ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")                         //
-      ("volume,v", words("HOST:INSIDE[:ro]"), "bind mount")                                           //
+      ("volume,v", words("[SOURCE:]INSIDE[:ro]"),
+       "bind mount of a path, or a volume by its name or without one")  //
       ("workdir,w", word("DIR"), "working directory");
   return d;
 }

@@ -125,17 +125,6 @@ void ContainerStore::give_up_name(const std::string& name, const std::string& id
   if (!name.empty() && name_owner(name) == id) unlink((paths_.names() + "/" + name).c_str());
 }
 
-Result<void> check_name(const std::string& name) {
-  static const char kLetters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  bool good = !name.empty() && name.size() <= 128 &&
-              std::string(kLetters).find(name[0]) != std::string::npos &&
-              name.find_first_not_of(std::string(kLetters) + "_.-") == std::string::npos;
-  if (!good)
-    return error("invalid container name", name,
-                 "1 to 128 of a-z A-Z 0-9 _ . -, beginning with a letter or digit", EINVAL);
-  return {};
-}
-
 Result<std::string> new_id() {
   std::array<unsigned char, 32> bytes;
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))

@@ -21,6 +21,7 @@
 #include "base/unique_fd.h"
 #include "core/json.h"
 #include "core/launcher.h"
+#include "core/names.h"
 #include "core/paths.h"
 
 namespace rcrt {
@@ -80,8 +81,6 @@ class ContainerStore {
   const Paths& paths_;
 };
 
-// Podman's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]*
-Result<void> check_name(const std::string& name);
 // 64 random hex digits.
 Result<std::string> new_id();
 // Two words for a container that got no name; `id` chooses them.

@@ -132,6 +132,14 @@ std::vector<std::string> all_capabilities() {
   return names;
 }
 
+bool asks_for_capability(const std::vector<std::string>& add, const std::string& name) {
+  return std::ranges::any_of(add, [&](const std::string& word) {
+    if (means_all(word)) return true;
+    auto full = capability_name(word);
+    return full && *full == name;
+  });
+}
+
 Result<std::vector<std::string>> choose_capabilities(bool privileged, const std::vector<std::string>& add,
                                                      const std::vector<std::string>& drop) {
   bool add_all = std::ranges::any_of(add, means_all);

@@ -21,6 +21,8 @@ std::vector<std::string> default_capabilities();
 std::vector<std::string> all_capabilities();
 // The defaults changed by --cap-add and --cap-drop; ALL is known; names with or
 // without CAP_.
+// Whether --cap-add words name it, alone or with ALL.
+bool asks_for_capability(const std::vector<std::string>& add, const std::string& name);
 Result<std::vector<std::string>> choose_capabilities(bool privileged, const std::vector<std::string>& add,
                                                      const std::vector<std::string>& drop);
 extern const char kDefaultPath[];

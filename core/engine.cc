@@ -8,6 +8,7 @@ Engine::Engine(Paths paths, PluginHost::LogSink log)
       log_(std::move(log)),
       plugins_(paths_.plugin_folders, log_),
       containers_(paths_),
-      images_(paths_.root) {}
+      images_(paths_.root),
+      volumes_(paths_) {}
 
 }  // namespace rcrt

@@ -18,6 +18,7 @@
 #include "core/plugin_host.h"
 #include "core/run_options.h"
 #include "core/users.h"
+#include "core/volumes.h"
 
 namespace rcrt {
 
@@ -43,6 +44,7 @@ class Engine {
   const Paths& paths() const { return paths_; }
   const ContainerStore& containers() const { return containers_; }
   const ImageStore& images() const { return images_; }
+  VolumeStore& volumes() { return volumes_; }
   PluginHost& plugins() { return plugins_; }
 
   // --- engine_run.cc
@@ -55,7 +57,10 @@ class Engine {
   // Undoes what a container that has ended left: runs its journal backwards, and removes
   // it when it is auto-removed, never got to run, or `remove` says so. Idempotent; goes on
   // past failures and returns the first. A running container is killed first only if `kill`.
-  Result<void> clean_up(const std::string& id, bool remove = false, bool kill = false);
+  // With a container that is auto-removed or never got to run its anonymous volumes go too; with
+  // others if `with_volumes`.
+  Result<void> clean_up(const std::string& id, bool remove = false, bool kill = false,
+                        bool with_volumes = false);
   // Rolls back every half-made or dead container. Returns the ids it treated.
   Result<std::vector<std::string>> recover();
   // As recover(), for one container; nothing to do is success.
@@ -69,7 +74,7 @@ class Engine {
   // --- engine_control.cc
   Result<void> stop(const std::string& id, int timeout_seconds);
   Result<void> kill(const std::string& id, int signal);
-  Result<void> remove(const std::string& id, bool force);
+  Result<void> remove(const std::string& id, bool force, bool with_volumes = false);
   // Blocks until the container has ended.
   Result<ExitRecord> wait(const std::string& id);
   // After stop or kill: until the clean-up is done too.
@@ -97,8 +102,24 @@ class Engine {
   Result<void> unpack(const std::string& name, const std::string& directory);
   Result<void> remove_image(const std::string& reference, bool force);
 
+  // --- engine_volumes.cc
+  // Containers that have the volume, running or not.
+  std::vector<std::string> volume_users(const std::string& volume) const;
+  // EBUSY when a container has it.
+  Result<void> remove_volume(const std::string& name);
+
  private:
   friend class Creation;
+
+  // Adds the image's volumes to the mounts, names those without a name, and makes binds of all.
+  Result<void> choose_volumes(std::vector<BindMount>& mounts, const Json& image_config) const;
+  // Makes those that are missing; fills fresh ones from the root. They cannot be removed while
+  // the descriptors are open.
+  Result<std::vector<UniqueFd>> make_volumes(const std::vector<BindMount>& mounts, int root);
+  // As they are in config.json.
+  static Json volumes_json(const std::vector<BindMount>& mounts);
+  // Of a container that is being removed; `used` as in config.json.
+  Result<void> remove_anonymous_volumes(const Json& used, const std::string& id);
 
   Json network_request(const Json& config, const NetworkChoice& network, int index,
                        const std::string& interface) const;
@@ -116,6 +137,7 @@ class Engine {
   PluginHost plugins_;
   ContainerStore containers_;
   ImageStore images_;
+  VolumeStore volumes_;
   std::set<std::string> left_networks_;
 };
 

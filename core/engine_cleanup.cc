@@ -70,7 +70,7 @@ Result<void> Engine::kill_leftovers(const Container& container, const std::vecto
   return {};
 }
 
-Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
+Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, bool with_volumes) {
   auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive);
   if (!lock && lock.error().code == ENOENT) return {};  // somebody else has done it
   if (!lock) return std::unexpected(lock.error());
@@ -90,8 +90,11 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
     entries.push_back({"storage", container.config.value("storage", ""), container.config["storageRequest"]});
 
   std::string name = container.name();
-  for (const auto& entry : entries)
+  Json volumes = container.config.value("volumes", Json::array());
+  for (const auto& entry : entries) {
     if (entry.step == "name") name = entry.request.value("name", "");
+    if (entry.step == "volumes") volumes = entry.request.value("volumes", Json::array());
+  }
   std::vector<JournalEntry> left;
   Result<void> first;
   for (const auto& entry : std::views::reverse(entries)) {
@@ -114,6 +117,8 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill) {
   }
   RCRT_TRY(remove_tree(state.c_str()));
   fault_point("state removed");
+  if (remove && (with_volumes || container.auto_remove() || !started))
+    RCRT_TRY(remove_anonymous_volumes(volumes, id));
   if (remove) {
     // Without its record it is dead to whoever finds it half removed, and is removed then.
     unlink((paths_.container(id) + "/exit.json").c_str());
@@ -168,6 +173,7 @@ Result<std::vector<std::string>> Engine::recover() {
       treated.push_back(id);
     }
   }
+  if (auto swept = volumes_.sweep(); !swept && first) first = swept;
   // Names whose container is gone: killed between the two.
   for (const auto& name : list_folder(paths_.names())) {
     std::string owner = containers_.name_owner(name);

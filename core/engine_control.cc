@@ -46,7 +46,7 @@ Result<void> Engine::stop(const std::string& id, int timeout_seconds) {
   return recover_one(id);
 }
 
-Result<void> Engine::remove(const std::string& id, bool force) {
+Result<void> Engine::remove(const std::string& id, bool force, bool with_volumes) {
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (UniqueFd process = container.open_process()) {
     if (!force) return error("container is running", container.name(), "stop it first, or use rm -f", EBUSY);
@@ -56,7 +56,7 @@ Result<void> Engine::remove(const std::string& id, bool force) {
                    "a process is stuck in the kernel; try again later", ETIMEDOUT);
     wait_for_clean_up(container, 10'000);
   }
-  return clean_up(id, true, force);
+  return clean_up(id, true, force, with_volumes);
 }
 
 Result<ExitRecord> Engine::wait(const std::string& id) {

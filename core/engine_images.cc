@@ -15,16 +15,6 @@ namespace {
 constexpr char kImagePlugin[] = "oci";
 constexpr char kEmbeddedName[] = "docker.io/library/busybox:latest";
 
-// An absolute form of a path that may not exist yet.
-Result<std::string> absolute(const std::string& path) {
-  if (path.starts_with('/')) return path;
-  char* here = realpath(".", nullptr);
-  if (here == nullptr) return errno_error("cannot find the current directory");
-  std::string full = std::string(here) + "/" + path;
-  free(here);
-  return full;
-}
-
 }  // namespace
 
 Result<Image> Engine::find_image(const std::string& reference, Missing missing) {
@@ -65,7 +55,7 @@ Result<std::string> Engine::storage_source(const std::string& storage, const std
 
 Result<std::string> Engine::import(const std::string& source, const std::string& name, const Json& config) {
   RCRT_ASSIGN(std::string full, normalize_reference(name));
-  RCRT_ASSIGN(std::string from, absolute(source));
+  RCRT_ASSIGN(std::string from, absolute_path(source));
   RCRT_TRY(make_folders(paths_.root));
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("image", kImagePlugin));
   const auto* table = plugin->get<rcrt_image_v1>(RCRT_IMAGE_V1);
@@ -77,7 +67,7 @@ Result<std::string> Engine::import(const std::string& source, const std::string&
 
 Result<void> Engine::unpack(const std::string& name, const std::string& directory) {
   RCRT_ASSIGN(Image image, find_image(name));
-  RCRT_ASSIGN(std::string to, absolute(directory));
+  RCRT_ASSIGN(std::string to, absolute_path(directory));
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("image", kImagePlugin));
   const auto* table = plugin->get<rcrt_image_v1>(RCRT_IMAGE_V1);
   RCRT_TRY(plugin->call(table->unpack, "unpack",

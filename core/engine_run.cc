@@ -2,16 +2,19 @@
 // The way of a container from options to a running process: resolve, prepare, commit.
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/mount.h>
 #include <rcrt/isolation.h>
 #include <rcrt/network.h>
 #include <rcrt/storage.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/fault.h"
+#include "core/defaults.h"
 #include "core/engine.h"
 #include "core/files.h"
 #include "core/process.h"
@@ -81,7 +84,7 @@ std::string log_path(const RunOptions& options, const Paths& paths, const std::s
 // config.json: what the container is, for inspect, for undo, for later starts.
 Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths,
                       const std::string& id, const std::string& name, const Json& spec,
-                      const std::string& layers_dir) {
+                      const std::string& layers_dir, const Json& volumes) {
   std::string signal =
       options.stop_signal.empty() ? resolved.image_config.value("StopSignal", "") : options.stop_signal;
   Json labels = resolved.image_config.value("Labels", Json::object());
@@ -105,6 +108,7 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"init", options.init},
           {"stopSignal", signal.empty() ? "SIGTERM" : signal},
           {"stopTimeout", options.stop_timeout},
+          {"volumes", volumes},
           {"storage", options.storage},
           {"storageRequest", storage_request(options, resolved, paths, layers_dir, id)},
           {"isolation", options.isolation},
@@ -179,7 +183,10 @@ class Creation {
   Result<void> record();   // folders, lock, journal, name
   Result<void> specify();  // the OCI configuration, but for the user
   Result<void> prepare_isolation();
+  void drop_capabilities(const Json& names, const std::string& plugin);
   Result<void> prepare_storage();
+  Result<void> no_devices_in_root();
+  Result<void> prepare_volumes();
   Result<void> configure();     // the user, whom files in the root tell of; files to mount
   Result<void> write_config();  // config.json
   Result<void> launch();
@@ -203,11 +210,13 @@ class Creation {
   std::optional<Launcher> launcher_;
   ContainerProcess* process_ = nullptr;
   UniqueFd root_, cgroup_, seccomp_;
+  std::vector<UniqueFd> volumes_;  // held until config.json says that they are used
   std::vector<std::string> seccomp_flags_;
   Json spec_, config_;
   Json contributed_ = Json::object();  // what isolation plugins add to the specification
   Json attached_ = Json::array();      // {"name","plugin","index","request","result"} of each network
   int64_t started_at_ = 0;
+  bool nodev_ = false;  // an isolation plugin wants no device nodes in the root
   bool done_ = false;
 };
 
@@ -253,6 +262,7 @@ Result<Resolved> Creation::resolve(Engine::Missing missing) {
     resolved.layers = std::move(image.layers);
   }
   bool joins = false;
+  RCRT_TRY(engine_.choose_volumes(options_.mounts, resolved.image_config));
   for (const auto& name : options_.networks) {
     if (std::ranges::count(options_.networks, name) > 1)
       return error("network is named twice", name, "once is enough", EINVAL);
@@ -317,8 +327,8 @@ Result<Json> Creation::explain() {
   use_etc_files(input);
   RCRT_ASSIGN(Json spec, build_spec(options_, input));
   set_user(spec, *runs_as);
-  Json config =
-      container_config(options_, resolved_, paths(), id, options_.name, spec, engine_.images_.layers_dir());
+  Json config = container_config(options_, resolved_, paths(), id, options_.name, spec,
+                                 engine_.images_.layers_dir(), Engine::volumes_json(options_.mounts));
   Json plugins = Json::array();
   RCRT_ASSIGN(const Plugin* storage, engine_.plugins_.load("storage", options_.storage));
   plugins.push_back(
@@ -397,7 +407,16 @@ Result<void> Creation::prepare_storage() {
   RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
   root_ = reply.take("root");
   if (!root_) return error("plugin gave no root", plugin->path(), "report it to the plugin's author");
+  if (nodev_) RCRT_TRY(no_devices_in_root());
   fault_point("storage prepared");
+  return {};
+}
+
+Result<void> Creation::prepare_volumes() {
+  Json volumes = Engine::volumes_json(options_.mounts);
+  if (volumes.empty()) return {};
+  RCRT_TRY(journal("volumes", "", {{"volumes", volumes}}));
+  RCRT_ASSIGN(volumes_, engine_.make_volumes(options_.mounts, root_.get()));
   return {};
 }
 
@@ -425,7 +444,8 @@ Result<void> Creation::configure() {
 }
 
 Result<void> Creation::write_config() {
-  config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir());
+  config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir(),
+                             Engine::volumes_json(options_.mounts));
   RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
   fault_point("config written");
@@ -438,6 +458,30 @@ Result<void> Creation::write_etc_files() {
   RCRT_TRY(overwrite_file(state_file("hosts"), hosts_text(config_, attached_)));
   RCRT_TRY(overwrite_file(state_file("resolv.conf"), resolv_text(config_, attached_)));
   fault_point("etc files");
+  return {};
+}
+
+void Creation::drop_capabilities(const Json& names, const std::string& plugin) {
+  for (const auto& name : names) {
+    if (!name.is_string()) continue;
+    if (options_.privileged || asks_for_capability(options_.cap_add, name.get<std::string>())) {
+      engine_.log_(RCRT_LOG_WARNING, "rcrt",
+                   name.get<std::string>() + " was asked for, but cannot be confined here (" + plugin +
+                       "): the container can reach the host's devices with it");
+      continue;
+    }
+    for (auto& [set, held] : spec_["process"]["capabilities"].items())
+      held.erase(std::remove(held.begin(), held.end(), name), held.end());
+  }
+}
+
+Result<void> Creation::no_devices_in_root() {
+  if (options_.privileged) return {};
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_NODEV;
+  if (syscall(SYS_mount_setattr, root_.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+              sizeof attributes) != 0)
+    return errno_error("cannot forbid device nodes in the root");
   return {};
 }
 
@@ -459,6 +503,8 @@ Result<void> Creation::prepare_isolation() {
          {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}})
       if (auto it = reply.result.find(member); it != reply.result.end() && it->is_array())
         for (const auto& item : *it) contributed_[part][member].push_back(item);
+    drop_capabilities(reply.result.value("dropCapabilities", Json::array()), plugin->path());
+    nodev_ = nodev_ || reply.result.value("nodev", false);
     if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
       for (const auto& flag : *it)
         if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
@@ -550,6 +596,7 @@ Result<Running> Creation::run() {
   RCRT_TRY(specify());
   RCRT_TRY(prepare_isolation());
   RCRT_TRY(prepare_storage());
+  RCRT_TRY(prepare_volumes());
   RCRT_TRY(configure());
   RCRT_TRY(launch());
   // The process is on its way through its mounts: what it does not need is done beside it.

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,15 @@ Result<void> overwrite_file(const std::string& path, const std::string& content,
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) return errno_error("cannot create", path);
   return write_all(fd.get(), content, path);
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  char* here = realpath(".", nullptr);
+  if (here == nullptr) return errno_error("cannot find the current directory");
+  std::string full = std::string(here) + "/" + path;
+  free(here);
+  return full;
 }
 
 std::vector<std::string> list_folder(const std::string& path) {

@@ -26,6 +26,9 @@ Result<void> write_file(const std::string& path, const std::string& content, Dur
 // Writes into the file in place: the inode stays, for files that are bind-mounted.
 Result<void> overwrite_file(const std::string& path, const std::string& content, unsigned mode = 0644);
 
+// A path that does not depend on the working directory. It need not exist.
+Result<std::string> absolute_path(const std::string& path);
+
 // The names in a folder, sorted, without . and ..; empty when it cannot be read.
 std::vector<std::string> list_folder(const std::string& path);
 

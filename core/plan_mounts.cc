@@ -178,24 +178,6 @@ PlanDraft::Mount read_mount(Node node) {
 
 }  // namespace
 
-std::string clean_path(const std::string& path) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at < path.size();) {
-    size_t end = path.find('/', at);
-    if (end == std::string::npos) end = path.size();
-    std::string part = path.substr(at, end - at);
-    if (part == "..") {
-      if (!parts.empty()) parts.pop_back();
-    } else if (!part.empty() && part != ".") {
-      parts.push_back(std::move(part));
-    }
-    at = end + 1;
-  }
-  std::string clean;
-  for (auto& part : parts) clean += clean.empty() ? part : "/" + part;
-  return clean;
-}
-
 void read_mounts(Node mounts, PlanDraft& draft) {
   for (auto& item : mounts.items()) draft.mounts.push_back(read_mount(item));
 }

@@ -2,6 +2,7 @@
 // The parts of build_plan(), one a file. They throw plan_json::Bad.
 #pragma once
 
+#include "base/path.h"
 #include "core/plan_builder.h"
 #include "core/plan_json.h"
 
@@ -12,8 +13,5 @@ void read_mounts(plan_json::Node mounts, PlanDraft& draft);    // plan_mounts.cc
 void read_linux(plan_json::Node config, PlanDraft& draft);     // plan_linux.cc
 void read_namespaces(plan_json::Node namespaces, PlanDraft& draft);
 void read_devices(plan_json::Node devices, PlanDraft& draft);  // plan_devices.cc
-
-// "/a//b/../c" -> "a/c": lexically clean and relative to the root.
-std::string clean_path(const std::string& path);
 
 }  // namespace rcrt::plan_parts

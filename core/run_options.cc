@@ -10,6 +10,10 @@
 #include <charconv>
 #include <limits>
 
+#include "base/path.h"
+#include "core/files.h"
+#include "core/names.h"
+
 namespace rcrt {
 namespace {
 
@@ -31,7 +35,9 @@ Result<std::string> inside_path(const std::string& path, const std::string& whol
     return error("invalid mount", whole, "the target inside the container is an absolute path", EINVAL);
   for (const auto& part : split_words(path, '/'))
     if (part == "..") return error("invalid mount", whole, "the target has no \"..\"", EINVAL);
-  return path;
+  std::string clean = "/" + clean_path(path);
+  if (clean == "/") return error("invalid mount", whole, "the root itself is not a target", EINVAL);
+  return clean;
 }
 
 Result<std::pair<unsigned, unsigned>> port_range(const std::string& text, const std::string& whole) {
@@ -51,6 +57,8 @@ Result<void> add_option(BindMount& mount, const std::string& word, const std::st
     mount.read_only = true;
   } else if (word == "rw" || word == "z" || word == "Z" || word.empty()) {
     // The default; SELinux relabelling has no effect where SELinux is not in use.
+  } else if (word == "nocopy" && mount.type == "volume") {
+    mount.no_copy = true;
   } else if (std::ranges::find(known, word) != known.end()) {
     mount.options.push_back(word);
   } else {
@@ -137,12 +145,21 @@ Result<std::vector<PublishedPort>> parse_publish(const std::string& text) {
 
 Result<BindMount> parse_volume(const std::string& text) {
   auto parts = split_words(text, ':');
-  if (parts.size() < 2 || parts.size() > 3) return usage("volume", text, "/HOST/PATH:/INSIDE[:ro]");
+  if (parts.size() == 1) parts.insert(parts.begin(), "");
+  if (parts.size() > 3) return usage("volume", text, "[/HOST/PATH:|NAME:]/INSIDE[:ro]");
   BindMount mount;
-  mount.create_source = true;
   mount.source = parts[0];
-  if (mount.source.empty() || mount.source[0] != '/')
-    return error("invalid volume", text, "the source is an absolute path on the host", EINVAL);
+  bool named = mount.source.empty() || (mount.source[0] != '/' && mount.source[0] != '.');
+  if (named && !mount.source.empty() && !check_name(mount.source))
+    return error("invalid volume", text,
+                 "the source is an absolute path on the host, one that begins with ./ or ../, or a volume's "
+                 "name of a-z A-Z 0-9 _ . -",
+                 EINVAL);
+  mount.type = named ? "volume" : "bind";
+  mount.create_source = !named;
+  if (!named) {
+    RCRT_ASSIGN(mount.source, absolute_path(mount.source));
+  }
   RCRT_ASSIGN(mount.target, inside_path(parts[1], text));
   if (parts.size() == 3)
     for (const auto& word : split_words(parts[2], ',')) RCRT_TRY(add_option(mount, word, text));
@@ -169,6 +186,8 @@ Result<BindMount> parse_mount(const std::string& text) {
       RCRT_TRY(add_option(mount, value, text));
     } else if (key == "bind-nonrecursive") {
       if (on) mount.options.push_back("bind");
+    } else if (key == "volume-nocopy") {
+      mount.no_copy = on;
     } else if (key == "tmpfs-size") {
       RCRT_ASSIGN(int64_t size, parse_size(value));
       mount.options.push_back("size=" + std::to_string(size));
@@ -177,15 +196,21 @@ Result<BindMount> parse_mount(const std::string& text) {
     } else {
       return error(
           "unknown key \"" + key + "\" in mount", text,
-          "known: type source target readonly bind-propagation bind-nonrecursive tmpfs-size tmpfs-mode",
+          "known: type source target readonly bind-propagation bind-nonrecursive volume-nocopy tmpfs-size "
+          "tmpfs-mode",
           EINVAL);
     }
   }
-  if (mount.type != "bind" && mount.type != "tmpfs")
-    return error("unknown mount type \"" + mount.type + "\" in", text, "use type=bind or type=tmpfs", EINVAL);
+  if (mount.type.empty()) mount.type = "volume";
+  if (mount.type != "bind" && mount.type != "tmpfs" && mount.type != "volume")
+    return error("unknown mount type \"" + mount.type + "\" in", text,
+                 "use type=bind, type=volume or type=tmpfs", EINVAL);
   if (mount.target.empty()) return error("no target in mount", text, "add target=/INSIDE", EINVAL);
   if (mount.type == "bind" && (mount.source.empty() || mount.source[0] != '/'))
     return error("no absolute source in mount", text, "add source=/HOST/PATH", EINVAL);
+  if (mount.type == "volume" && !mount.source.empty()) RCRT_TRY(check_name(mount.source, "volume name"));
+  if (mount.type != "volume" && mount.no_copy)
+    return error("volume-nocopy in a mount that is no volume", text, {}, EINVAL);
   return mount;
 }
 

@@ -15,12 +15,16 @@
 namespace rcrt {
 
 struct BindMount {
-  std::string type = "bind";         // "bind" or "tmpfs"
-  std::string source;                // absolute; empty for tmpfs
+  std::string type = "bind";         // "bind", "tmpfs" or "volume"
+  std::string source;                // absolute; a volume's name or empty; empty for tmpfs
   std::string target;                // absolute, inside
   std::vector<std::string> options;  // OCI mount options beside "rbind"
   bool read_only = false;
   bool create_source = false;  // -v makes a missing source folder, --mount does not
+  // Of a volume that has been chosen: a bind mount of its data from then on.
+  std::string volume;
+  bool anonymous = false;
+  bool no_copy = false;  // the image's content is not copied into it
 };
 
 struct PublishedPort {
@@ -73,9 +77,9 @@ struct RunOptions {
 Result<int64_t> parse_size(const std::string& text, bool allow_unlimited = false);
 // "[ip:][hostport:]port[/proto]", with ranges "8000-8010:80-90" giving several.
 Result<std::vector<PublishedPort>> parse_publish(const std::string& text);
-// "/host:/inside[:ro,...]".
+// "/host:/inside[:ro,...]", "./host:/inside", "volume:/inside", or "/inside" for a volume without a name.
 Result<BindMount> parse_volume(const std::string& text);
-// "type=bind,source=/a,target=/b,readonly".
+// "type=bind,source=/a,target=/b,readonly", "type=volume,source=name,target=/b".
 Result<BindMount> parse_mount(const std::string& text);
 // "/run[:size=64m,mode=1777]".
 Result<BindMount> parse_tmpfs(const std::string& text);

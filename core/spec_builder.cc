@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/path.h"
 #include "core/defaults.h"
 #include "core/devices.h"
 
@@ -104,18 +105,24 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
                  {"source", mount["destination"]},
                  {"options", {"rbind", "nosuid", "noexec", "nodev"}}};
   }
+  // The user's mount replaces the default one at the same place, and of /dev all that is below it.
+  std::set<std::string> taken;
+  for (const auto& mount : options.mounts) taken.insert(mount.target);
+  for (auto it = list.begin(); it != list.end();) {
+    auto target = it->at("destination").get<std::string>();
+    bool hidden = taken.contains(target) || (taken.contains("/dev") && target.starts_with("/dev/"));
+    it = hidden ? list.erase(it) : it + 1;
+  }
+  std::vector<Json> further;
   auto bind = [&](const std::string& source, const char* target) {
-    if (!source.empty())
-      list.push_back(
+    if (!source.empty() && !taken.contains(target))
+      further.push_back(
           {{"destination", target}, {"type", "bind"}, {"source", source}, {"options", {"bind", "rprivate"}}});
   };
   bind(input.resolv_file, "/etc/resolv.conf");
   bind(input.hostname_file, "/etc/hostname");
   bind(input.hosts_file, "/etc/hosts");
   for (const auto& mount : options.mounts) {
-    // The user's mount replaces the default one at the same place.
-    for (auto it = list.begin(); it != list.end();)
-      it = it->at("destination") == mount.target ? list.erase(it) : it + 1;
     std::vector<std::string> words = mount.options;
     if (mount.type == "bind") {
       auto has = [&](const char* word) { return std::ranges::find(words, word) != words.end(); };
@@ -129,11 +136,18 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
     } else if (mount.read_only) {
       words.push_back("ro");
     }
-    list.push_back({{"destination", mount.target},
-                    {"type", mount.type},
-                    {"source", mount.type == "bind" ? mount.source : "tmpfs"},
-                    {"options", words}});
+    further.push_back({{"destination", mount.target},
+                       {"type", mount.type},
+                       {"source", mount.type == "bind" ? mount.source : "tmpfs"},
+                       {"options", words}});
   }
+  // Those above come before those below them.
+  auto depth = [](const Json& mount) {
+    std::string target = clean_path(mount.at("destination").get<std::string>());
+    return target.empty() ? 0 : std::ranges::count(target, '/') + 1;
+  };
+  std::ranges::stable_sort(further, {}, depth);
+  for (auto& mount : further) list.push_back(std::move(mount));
   return list;
 }
 

@@ -36,7 +36,10 @@ typedef struct rcrt_isolation_v1 {
    *              execve(2)
    * Result, every member optional:
    *   { "rlimits": [ OCI process.rlimits ], "maskedPaths": [ ], "readonlyPaths": [ ],
-   *     "seccompFlags": [ OCI linux.seccomp.flags ] }
+   *     "seccompFlags": [ OCI linux.seccomp.flags ],
+   *     "dropCapabilities": [ "CAP_MKNOD" ], taken from the container unless its user asked for
+   *                         them by name,
+   *     "nodev": true       device nodes in the root are dead; those of /dev are not in the root }
    * On failure whatever was made is undone before returning. */
   rcrt_function prepare;
 

@@ -12,7 +12,7 @@ _rcrt() {
     if [[ -z $verb ]]; then
       [[ $verbs == *" $word "* ]] || continue
       verb=$word
-      case $verb in network | plugin | system) subs=" $(_rcrt_verbs "$rcrt" "$verb" | tr '\n' ' ')" ;; esac
+      case $verb in network | plugin | system | volume) subs=" $(_rcrt_verbs "$rcrt" "$verb" | tr '\n' ' ')" ;; esac
     elif [[ -n $subs && -z $sub ]]; then
       [[ $subs == *" $word "* ]] && sub=$word
     elif [[ $word != -* ]]; then

@@ -81,17 +81,18 @@ std::string group_name(const std::vector<std::string>& path) {
   return name;
 }
 
+// What stands in for the default device rules where they cannot be enforced: the container can
+// make no device node, and those its root brings are dead.
+Json without_device_rules() { return {{"dropCapabilities", {"CAP_MKNOD"}}, {"nodev", true}}; }
+
 // A container that asks for nothing runs without a group when none can be made.
 Status run_without(Call& call, const std::vector<DeviceRule>& rules, const sdk::Failure& why) {
   if (!rules.empty() && !only_default_devices(rules))
     return sdk::fail(why.code, "cannot enforce device rules: " + why.what, why.object,
                      "mount cgroup v2 writable (mount -t cgroup2 none /sys/fs/cgroup), or drop --device");
-  std::string line = why.what + (why.object.empty() ? "" : " \"" + why.object + "\"") +
-                     ": the container runs without a cgroup";
-  if (rules.empty())
-    call.debug(line);
-  else
-    call.warn(line + ", and its device access is not confined, ignoring");
+  call.debug(why.what + (why.object.empty() ? "" : " \"" + why.object + "\"") +
+             ": the container runs without a cgroup");
+  if (!rules.empty()) call.result(without_device_rules());
   return {};
 }
 
@@ -99,8 +100,9 @@ Status make_devices(Call& call, int group, const std::vector<DeviceRule>& rules)
   if (rules.empty() || allows_everything(rules)) return {};
   auto attached = attach_device_program(group, device_program(rules));
   if (attached || !only_default_devices(rules)) return attached;
-  call.warn(attached.error().what + ": " + std::strerror(attached.error().code) +
-            ": the container's device access is not confined, ignoring");
+  call.debug(attached.error().what + ": " + std::strerror(attached.error().code) +
+             ": the container can use no device nodes of its own");
+  call.result(without_device_rules());
   return {};
 }
 

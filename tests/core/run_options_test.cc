@@ -107,10 +107,17 @@ TEST(ParseMount, Forms) {
   EXPECT_FALSE(parse_mount("type=bind,source=/a,target=/c,readonly=false")->read_only);
   EXPECT_THAT(parse_mount("type=tmpfs,target=/t,tmpfs-size=1k,tmpfs-mode=700")->options,
               ElementsAre("size=1024", "mode=700"));
+  mount = parse_mount("source=name,target=/c,volume-nocopy");
+  ASSERT_TRUE(mount) << "a volume where nothing else is said, as with docker";
+  EXPECT_EQ(mount->type, "volume");
+  EXPECT_EQ(mount->source, "name");
+  EXPECT_TRUE(mount->no_copy);
+  EXPECT_EQ(parse_mount("type=volume,dst=/c/")->target, "/c");
   for (const char* text :
        {"", "type=bind", "type=bind,source=/a", "type=bind,target=/c", "type=bind,source=a,target=/c",
         "type=volume,source=/a,target=/c", "type=bind,source=/a,target=/c,nosuch=1",
-        "type=tmpfs,target=relative", "source=/a,target=/c", "type=tmpfs,target=/t,tmpfs-size=big"})
+        "type=tmpfs,target=relative", "source=/a,target=/c", "type=tmpfs,target=/t,tmpfs-size=big",
+        "type=bind,source=/a,target=/c,volume-nocopy", "type=volume,source=../a,target=/c"})
     EXPECT_FALSE(parse_mount(text)) << text;
 }
 

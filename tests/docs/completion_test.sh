@@ -32,4 +32,5 @@ offers 'rcrt --net bridge run --rm --na' --name
 offers 'rcrt network ' ls connect teardown
 offers 'rcrt network ls --d' --debug
 offers 'rcrt plugin in' inspect
+offers 'rcrt volume ' ls create prune
 exit $((failures > 0))

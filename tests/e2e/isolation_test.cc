@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 // What `rcrt run` takes from a process or shares with it: capabilities, devices, limits,
 // system calls, namespaces.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <sstream>
 
 #include "tests/e2e/stage.h"
@@ -43,7 +48,7 @@ void expect_refused(const Output& output, const std::string& says) {
 }
 
 constexpr unsigned long kDefault = 0xa80425fb;  // docker's default set
-constexpr unsigned long kChown = 1UL << 0, kNetAdmin = 1UL << 12;
+constexpr unsigned long kChown = 1UL << 0, kNetAdmin = 1UL << 12, kMknod = 1UL << 27;
 
 TEST_F(IsolationTest, Capabilities) {
   EXPECT_EQ(capabilities({}), kDefault);
@@ -76,6 +81,53 @@ TEST_F(IsolationTest, Devices) {
   expect_refused(box({"--device", "/dev/no-such"}, {"true"}), "/dev/no-such");
 }
 
+// Makes a root with a node of the loop device's control in it, which any driver answers for.
+class DevicesTest : public IsolationTest {
+ protected:
+  static std::string root_with_node() {
+    std::string root = stage->dir() + "/nodes";
+    if (access(root.c_str(), F_OK) == 0) return root;
+    EXPECT_EQ(run({"unpack", "busybox", root}).code, 0);
+    EXPECT_EQ(mknod((root + "/node").c_str(), S_IFCHR | 0666, makedev(10, 237)), 0);
+    EXPECT_EQ(mknod((root + "/zero").c_str(), S_IFCHR | 0666, makedev(1, 5)), 0);
+    return root;
+  }
+  // What a container gets of the host's devices: by a node its root brings and one it makes.
+  static void expect_none() {
+    Output output = run({"--storage=dir", "run", "--rm", root_with_node(), "sh", "-c",
+                         "exec 3</node && echo brought; mknod /made c 10 237; exec 3</made && echo made; "
+                         "mknod /dev/made b 7 0; exec 3</dev/made && echo in dev; rm -f /made; "
+                         "head -c 2 /dev/zero | wc -c"});
+    EXPECT_EQ(output.out, "2\n") << output;
+  }
+};
+
+TEST_F(DevicesTest, OfTheHostAreOutOfReach) {
+  int fd = open((root_with_node() + "/node").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) GTEST_SKIP() << "no loop driver here to try it with";
+  close(fd);
+  expect_none();
+  EXPECT_EQ(run({"--storage=dir", "run", "--rm", "--privileged", root_with_node(), "sh", "-c",
+                 "exec 3</node && echo brought"})
+                .out,
+            "brought\n");
+}
+
+TEST_F(DevicesTest, OfTheHostAreOutOfReachWithoutDeviceRules) {
+  if (mount("none", "/sys/fs/cgroup", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0)
+    GTEST_SKIP() << "no cgroup v2 here that could be made read-only";
+  expect_none();
+  EXPECT_EQ(capabilities({}), kDefault & ~kMknod);
+  EXPECT_EQ(capabilities({}, "CapBnd"), kDefault & ~kMknod);
+  EXPECT_EQ(box({}, {"true"}).err, "") << "no warning: it is confined";
+  Output asked = box({"--cap-add", "mknod"}, {"mknod", "/dev/mine", "c", "1", "3"});
+  EXPECT_EQ(asked.code, 0) << asked;
+  EXPECT_THAT(asked.err, HasSubstr("CAP_MKNOD was asked for"));
+  // A rule of the user's own is no default: it is enforced or refused.
+  expect_refused(box({"--device-cgroup-rule", "c 10:237 r"}, {"true"}), "device rules");
+  EXPECT_EQ(mount("none", "/sys/fs/cgroup", nullptr, MS_REMOUNT | MS_BIND, nullptr), 0);
+}
+
 TEST_F(IsolationTest, Sysctls) {
   EXPECT_EQ(box({"--sysctl", "net.ipv4.ip_forward=1"}, {"cat", "/proc/sys/net/ipv4/ip_forward"}).out, "1\n");
   EXPECT_EQ(box({"--sysctl", "kernel.msgmax=9000"}, {"cat", "/proc/sys/kernel/msgmax"}).out, "9000\n");
@@ -89,6 +141,23 @@ TEST_F(IsolationTest, Ulimits) {
   EXPECT_EQ(sh({"--ulimit", "core=0"}, "ulimit -Hc").out, "0\n");
   expect_refused(box({"--ulimit", "nofile=128:64"}, {"true"}), "soft");
   expect_refused(box({"--ulimit", "nosuch=1"}, {"true"}), "nosuch");
+}
+
+TEST_F(IsolationTest, ALimitWhoseControllerIsInCgroupV1IsAClearError) {
+  std::ifstream cgroups("/proc/cgroups");
+  std::string line, memory;
+  while (std::getline(cgroups, line))
+    if (line.starts_with("memory\t")) memory = line;
+  std::istringstream words(memory);
+  std::string name;
+  int hierarchy = 0;
+  words >> name >> hierarchy;
+  if (hierarchy == 0) GTEST_SKIP() << "the memory controller is in cgroup v2 here, or not at all";
+  Output output = box({"--memory=64m"}, {"true"});
+  expect_refused(output, "cannot limit with cgroup controller \"memory\"");
+  EXPECT_THAT(output.err, AllOf(HasSubstr("bound to cgroup v1"), HasSubstr("cgroup_no_v1=memory")));
+  EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
+  EXPECT_EQ(box({}, {"echo", "runs"}).out, "runs\n") << "without limits";
 }
 
 TEST_F(IsolationTest, Seccomp) {

@@ -168,7 +168,9 @@ TEST_F(SettingsTest, MountTargetsAreMade) {
   std::string file = stage->file("single", "one file\n");
   EXPECT_EQ(box({"-v", file + ":/deep/in/it:ro"}, {"cat", "/deep/in/it"}).out, "one file\n");
   expect_refused(box({"-v", file + ":/a/../../b"}, {"true"}), "..");
-  expect_refused(box({"-v", "relative:/b"}, {"true"}), "absolute");
+  expect_refused(box({"-v", "rela/tive:/b"}, {"true"}), "absolute");
+  expect_refused(box({"-v", file + ":/"}, {"true"}), "root itself");
+  expect_refused(box({"-v", file + ":/x", "--tmpfs", "/x/"}, {"true"}), "two mounts");
 }
 
 TEST_F(SettingsTest, TmpfsByMount) {
