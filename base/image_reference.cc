@@ -87,13 +87,38 @@ bool is_any_digest(std::string_view s) {
   return false;
 }
 
+// Whether what comes before the first slash is a registry's host.
+bool names_host(std::string_view first) {
+  const bool upper = std::ranges::any_of(first, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return first.find_first_of(".:[") != first.npos || first == "localhost" || upper;
+}
+
 std::unexpected<Error> invalid(const std::string& reference, std::string_view why) {
   return error("invalid image reference", reference, why, EINVAL);
 }
 
 }  // namespace
 
+std::string Reference::text() const {
+  std::string text = repository();
+  if (!tag.empty()) text += ":" + tag;
+  if (!digest.empty()) text += "@" + digest;
+  return text;
+}
+
+bool is_short_name(const std::string& reference) {
+  const std::string_view name = std::string_view(reference).substr(0, reference.find('@'));
+  const size_t slash = name.find('/');
+  return slash == name.npos || !names_host(name.substr(0, slash));
+}
+
 Result<std::string> normalize_reference(const std::string& reference) {
+  auto parsed = parse_reference(reference);
+  if (!parsed) return std::unexpected(std::move(parsed).error());
+  return parsed->text();
+}
+
+Result<Reference> parse_reference(const std::string& reference) {
   std::string_view rest = reference;
   std::string_view digest, tag;
   if (const size_t at = rest.find('@'); at != rest.npos) {
@@ -115,8 +140,7 @@ Result<std::string> normalize_reference(const std::string& reference) {
   std::string path(rest);
   if (const size_t slash = rest.find('/'); slash != rest.npos) {
     std::string_view first = rest.substr(0, slash);
-    const bool upper = std::ranges::any_of(first, [](char c) { return c >= 'A' && c <= 'Z'; });
-    if (first.find_first_of(".:[") != first.npos || first == "localhost" || upper) {
+    if (names_host(first)) {
       domain = first;
       path = rest.substr(slash + 1);
     }
@@ -127,12 +151,11 @@ Result<std::string> normalize_reference(const std::string& reference) {
     return invalid(reference, "a name has lower-case letters and digits, with '.', '_' or '-' between");
   if (domain == "docker.io" && path.find('/') == path.npos) path = "library/" + path;
 
-  std::string name = domain + "/" + path;
-  if (name.size() > kLongestName) return invalid(reference, "a name has at most 255 characters");
-  if (!tag.empty()) name += ":" + std::string(tag);
-  if (!digest.empty()) name += "@" + std::string(digest);
-  if (tag.empty() && digest.empty()) name += ":latest";
-  return name;
+  Reference parsed{domain, path, std::string(tag), std::string(digest)};
+  if (parsed.repository().size() > kLongestName)
+    return invalid(reference, "a name has at most 255 characters");
+  if (tag.empty() && digest.empty()) parsed.tag = "latest";
+  return parsed;
 }
 
 }  // namespace rcrt

@@ -67,6 +67,7 @@ Result<Descriptor> parse_descriptor(const Json& json) {
   if (auto platform = json.find("platform"); platform != json.end()) {
     descriptor.os = text(*platform, "os");
     descriptor.architecture = text(*platform, "architecture");
+    descriptor.variant = text(*platform, "variant");
   }
   return descriptor;
 }

@@ -19,8 +19,8 @@ struct Descriptor {
   std::string media_type;
   std::string digest;  // "sha256:<64 hex>", checked
   uint64_t size = 0;
-  std::string name;              // annotation org.opencontainers.image.ref.name
-  std::string os, architecture;  // platform, when it says
+  std::string name;                       // annotation org.opencontainers.image.ref.name
+  std::string os, architecture, variant;  // platform, when it says
 };
 
 struct Manifest {

@@ -6,6 +6,8 @@
 #include "cli/attach.h"
 #include "cli/command.h"
 #include "cli/go_on.h"
+#include "cli/progress.h"
+#include "cli/registry_flags.h"
 #include "cli/run_flags.h"
 
 namespace rcrt::cli {
@@ -17,6 +19,9 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
   if (line->words.empty())
     return error("no image", "", "usage: rcrt run [OPTIONS] IMAGE [COMMAND]; `busybox` is built in", EINVAL);
   RCRT_ASSIGN(RunOptions options, run_options(*line, context.globals));
+  RCRT_ASSIGN(PullPolicy policy, pull_policy(*line));
+  ProgressView progress(line->flag("quiet") ? ProgressMode::none : default_progress());
+  policy.progress = progress.sink();
   RCRT_ASSIGN(Engine* const engine, context.engine());
   if (line->flag("explain")) {
     RCRT_ASSIGN(Json plan, engine->explain(options));
@@ -24,7 +29,8 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
     return 0;
   }
   if (!options.detach) hold_signals();
-  RCRT_ASSIGN(Running running, engine->start(options));
+  RCRT_ASSIGN(Running running, engine->start(options, policy));
+  progress.finish();
   if (options.detach) {
     printf("%s\n", running.id.c_str());
     return 0;

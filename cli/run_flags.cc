@@ -150,6 +150,7 @@ po::options_description run_flags() {
       ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                         //
       ("cap-add", words("CAP"), "add a capability, or ALL")                               //
       ("cap-drop", words("CAP"), "drop a capability, or ALL")                             //
+      ("authfile", word("FILE"), "registries' credentials, instead of the usual files")   //
       ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                       //
       ("cgroupns", word("MODE"), "cgroup namespace: private or host")                     //
       ("cidfile", word("FILE"), "write the container's id to a file")                     //
@@ -193,24 +194,28 @@ po::options_description run_flags() {
       ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")               //
       ("pid", word("MODE"), "PID namespace: private, host or container:NAME")             //
       ("pids-limit", word("N"), "number of processes, -1 for unlimited")                  //
+      ("platform", word("OS/ARCH"), "which image of several to pull: linux/arm64")        //
       ("privileged", toggle(), "all capabilities and devices")                            //
       ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                  //
+      ("pull", word("WHEN"), "pull the image: missing (the default), always or never")    //
+      ("quiet,q", toggle(), "say nothing while pulling")                                  //
       ("read-only", toggle(), "read-only root")                                           //
       ("rm", toggle(), "remove the container when it ends")                               //
       ("security-opt", words("OPTION"),
-       "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")                          //
-      ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                                            //
-      ("stop-signal", word("SIGNAL"), "what `stop` sends")                                            //
-      ("stop-timeout", po::value<int>()->value_name("SECONDS"), "how long `stop` waits (10)")         //
-      ("storage-opt", words("KEY=VALUE"), "option of the storage plugin")                             //
-      ("sysctl", words("KEY=VALUE"), "kernel parameter of the container's namespaces")                //
-      ("time-offset", words("CLOCK=SECONDS"), "new time namespace with monotonic or boottime moved")  //
-      ("tmpfs", words("DIR[:OPTIONS]"), "tmpfs")                                                      //
-      ("tty,t", toggle(), "give it a terminal")                                                       //
-      ("uidmap", words("INSIDE:HOST:SIZE"), "user ids in a new user namespace")                       //
-      ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                                         //
-      ("user,u", word("USER[:GROUP]"), "user to run as")                                              //
-      ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")                         //
+       "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")                              //
+      ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                                                //
+      ("stop-signal", word("SIGNAL"), "what `stop` sends")                                                //
+      ("stop-timeout", po::value<int>()->value_name("SECONDS"), "how long `stop` waits (10)")             //
+      ("storage-opt", words("KEY=VALUE"), "option of the storage plugin")                                 //
+      ("sysctl", words("KEY=VALUE"), "kernel parameter of the container's namespaces")                    //
+      ("time-offset", words("CLOCK=SECONDS"), "new time namespace with monotonic or boottime moved")      //
+      ("tls-verify", toggle(), "false: a registry's certificate is not checked, and plain HTTP allowed")  //
+      ("tmpfs", words("DIR[:OPTIONS]"), "tmpfs")                                                          //
+      ("tty,t", toggle(), "give it a terminal")                                                           //
+      ("uidmap", words("INSIDE:HOST:SIZE"), "user ids in a new user namespace")                           //
+      ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                                             //
+      ("user,u", word("USER[:GROUP]"), "user to run as")                                                  //
+      ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")                             //
       ("volume,v", words("[SOURCE:]INSIDE[:ro]"),
        "bind mount of a path, or a volume by its name or without one")  //
       ("workdir,w", word("DIR"), "working directory");

@@ -16,6 +16,7 @@
 #include "core/launcher.h"
 #include "core/paths.h"
 #include "core/plugin_host.h"
+#include "core/registry_options.h"
 #include "core/run_options.h"
 #include "core/users.h"
 #include "core/volumes.h"
@@ -37,6 +38,13 @@ struct Running {
   std::string log_path;  // with a terminal and a client, the client writes the log; may be empty
 };
 
+// When `run` pulls its image.
+struct PullPolicy {
+  enum When { missing, always, never } when = missing;
+  PullOptions options;
+  Plugin::ProgressSink progress;  // may be empty
+};
+
 class Engine {
  public:
   Engine(Paths paths, PluginHost::LogSink log);
@@ -51,7 +59,7 @@ class Engine {
   // The plan of a run as JSON; changes nothing.
   Result<Json> explain(const RunOptions& options);
   // Creates and starts a container. On failure nothing is left.
-  Result<Running> start(const RunOptions& options);
+  Result<Running> start(const RunOptions& options, const PullPolicy& policy = {});
 
   // --- engine_cleanup.cc
   // Undoes what a container that has ended left: runs its journal backwards, and removes
@@ -89,6 +97,20 @@ class Engine {
   // "reconcile", "backups", "restore", "status", "doctor", "idle".
   Result<Json> network_call(const std::string& plugin, const std::string& function,
                             Json request = Json::object());
+
+  // --- engine_registry.cc
+  // Fetches an image, or all tags of a repository, from a registry.
+  Result<std::vector<PulledImage>> pull(const std::string& reference, const PullOptions& options,
+                                        const Plugin::ProgressSink& progress);
+  // Brings an image to a registry, under its own name or the one given. The manifest's digest.
+  Result<std::string> push(const std::string& reference, const std::string& destination, int parallel,
+                           const RegistryOptions& options, const Plugin::ProgressSink& progress);
+  // The image, pulled as the policy says. The embedded one is never missing.
+  Result<Image> find_image(const std::string& reference, const PullPolicy& policy);
+  Result<void> login(const std::string& registry, const std::string& username, const std::string& password,
+                     const RegistryOptions& options);
+  // False when there were no credentials to forget.
+  Result<bool> logout(const std::string& registry, const RegistryOptions& options);
 
   // --- engine_images.cc
   // The image. The embedded one is imported at first use, or only described: without id and layers.

@@ -161,7 +161,8 @@ Result<void> make_bind_sources(const RunOptions& options) {
 // One run in the making. Destroyed before finish(), it rolls everything back.
 class Creation {
  public:
-  Creation(Engine& engine, RunOptions options) : engine_(engine), options_(std::move(options)) {}
+  Creation(Engine& engine, RunOptions options, const PullPolicy& policy)
+      : engine_(engine), options_(std::move(options)), policy_(policy) {}
   ~Creation() {
     if (id_.empty() || done_) return;
     launcher_.reset();  // the monitor kills the half-made container
@@ -203,6 +204,7 @@ class Creation {
 
   Engine& engine_;
   RunOptions options_;
+  const PullPolicy& policy_;
   Resolved resolved_;
   std::string id_, name_;
   std::optional<ContainerLock> lock_;
@@ -254,7 +256,9 @@ Result<Resolved> Creation::resolve(Engine::Missing missing) {
   RCRT_ASSIGN(resolved.source,
               engine_.storage_source(options_.storage, options_.image, options_.storage_options));
   if (resolved.source.empty()) {
-    RCRT_ASSIGN(Image image, engine_.find_image(options_.image, missing));
+    RCRT_ASSIGN(Image image, missing == Engine::Missing::describe
+                                 ? engine_.find_image(options_.image, missing)
+                                 : engine_.find_image(options_.image, policy_));
     if (auto it = image.config.find("config"); it != image.config.end() && it->is_object())
       resolved.image_config = *it;
     resolved.image_name = image.name;
@@ -614,8 +618,14 @@ Result<Running> Creation::run() {
   return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", "")};
 }
 
-Result<Json> Engine::explain(const RunOptions& options) { return Creation(*this, options).explain(); }
+Result<Json> Engine::explain(const RunOptions& options) {
+  PullPolicy nothing_new;
+  nothing_new.when = PullPolicy::never;
+  return Creation(*this, options, nothing_new).explain();
+}
 
-Result<Running> Engine::start(const RunOptions& options) { return Creation(*this, options).run(); }
+Result<Running> Engine::start(const RunOptions& options, const PullPolicy& policy) {
+  return Creation(*this, options, policy).run();
+}
 
 }  // namespace rcrt

@@ -141,8 +141,9 @@ bool is_named(const Descriptor& entry, const std::string& reference,
   if (!normalized) return false;
   auto stored = normalize_reference(entry.name);
   if (!stored) return false;
+  if (*stored == *normalized) return true;  // also under the digest of an index it was chosen from
   const size_t at = normalized->find('@');
-  if (at == std::string::npos) return *stored == *normalized;
+  if (at == std::string::npos) return false;
   return entry.digest == normalized->substr(at + 1) && repository(*stored) == repository(*normalized);
 }
 

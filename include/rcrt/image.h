@@ -59,11 +59,34 @@ typedef struct rcrt_image_v1 {
    * Result: { "freed": <bytes> }. Idempotent. */
   rcrt_function prune;
 
-  /* Optional, for plugins that reach registries. */
+  /* Optional, for plugins that reach registries. Their requests have "auth_files": docker's
+   * or podman's credential files, the first that knows the registry decides; "certs_dirs":
+   * folders of <host[:port]>/{*.crt, *.cert, *.key}; "tls_verify": false also allows plain
+   * HTTP, absent leaves it to the configuration; "registries_conf", "registries_conf_dir":
+   * containers-registries.conf(5). */
+
+  /* Fetches an image. Request: { "root", "reference": as the user wrote it, "platform":
+   * "os/architecture[/variant]", optional (this machine's), "all_tags": bool,
+   * "only_missing": take what the store has under a name the reference may mean, "parallel":
+   * downloads at a time, optional, "limits": as for import } and those above. Result:
+   * { "images": [ { "name", "id", "digest", "new": the store had another one or none } ] }.
+   * Killed at any moment, it leaves the store without the image or with the whole of it,
+   * and what was downloaded is there for the next time. */
   rcrt_function pull;
+  /* Brings an image to a registry, the manifest last. Request: { "root", "name": a name or a
+   * full id, "destination": a reference, optional (the name), "parallel", "chunk_bytes":
+   * larger blobs are sent in pieces, both optional } and those above.
+   * Result: { "name", "digest": the manifest's }. */
   rcrt_function push;
   rcrt_function load;
   rcrt_function save;
+
+  /* Since minor version 1. Checks credentials with the registry and keeps them. Request:
+   * { "registry": "host[:port]", "username", "password", "auth_file" } and those above. */
+  rcrt_function login;
+  /* Forgets a registry's credentials. Request: { "registry", "auth_files" }.
+   * Result: { "removed": whether there were any }. Idempotent. */
+  rcrt_function logout;
 } rcrt_image_v1;
 
 #ifdef __cplusplus

@@ -31,7 +31,7 @@ _rcrt() {
     case $verb in
       inspect | kill | logs | rm | stop | wait) words=$("$rcrt" ps -a --format '{{.Names}}' 2>/dev/null) ;;
       rmi) words=$("$rcrt" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null) ;;
-      run | unpack) [[ $rest -eq 0 ]] && words=$("$rcrt" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null) ;;
+      push | run | unpack) [[ $rest -eq 0 ]] && words=$("$rcrt" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null) ;;
     esac
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -27,7 +27,7 @@ function __rcrt_words
         switch $verb
             case inspect kill logs rm stop wait
                 rcrt ps -a --format '{{.Names}}' 2>/dev/null
-            case rmi run unpack
+            case push rmi run unpack
                 rcrt images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null
         end
     end

@@ -48,6 +48,15 @@ Result<std::unique_ptr<ImageIntake>> ImageIntake::begin(const Store& store, Imag
   RCRT_ASSIGN(intake->waiting_, wanted_layers(intake->manifest_, diff_ids));
   RCRT_ASSIGN(intake->held_, store.lock_contents(false));
   intake->layers_ = std::make_unique<LayerSet>(store, limits);
+  // What is in the store, unpacked, is not read again. Its link may be missing, where
+  // somebody was killed before making it.
+  Result<void> linked;
+  std::erase_if(intake->waiting_, [&](const LayerWanted& layer) {
+    if (!store.has_blob(layer.blob_hex, layer.blob_size) || !store.has_layer(layer.diff_hex)) return false;
+    if (linked) linked = store.link_layer(layer.diff_hex);
+    return true;
+  });
+  RCRT_TRY(linked);
   return intake;
 }
 

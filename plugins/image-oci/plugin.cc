@@ -4,38 +4,16 @@
 
 #include "base/version.h"
 #include "plugins/image-oci/import.h"
+#include "plugins/image-oci/registry_verbs.h"
+#include "plugins/image-oci/request.h"
 #include "plugins/image-oci/utf8_locale.h"
 
 namespace {
 
-using rcrt::image_oci::Limits;
+using rcrt::image_oci::failed;
+using rcrt::image_oci::limits_of;
 using rcrt::sdk::Call;
 using rcrt::sdk::Status;
-
-Status failed(const rcrt::Error& error) {
-  const std::string what = error.cause.empty() ? error.what : error.what + ": " + error.cause;
-  return rcrt::sdk::fail(error.code != 0 ? error.code : EIO, what, error.object, error.hint);
-}
-
-Limits limits_of(const rcrt::sdk::Json& request) {
-  Limits limits;
-  auto given = request.find("limits");
-  if (given == request.end()) return limits;
-  auto take = [&](const char* member, uint64_t& limit) {
-    if (auto it = given->find(member); it != given->end()) limit = it->get<uint64_t>();
-  };
-  take("entries", limits.entries);
-  take("path_bytes", limits.path_bytes);
-  take("file_bytes", limits.file_bytes);
-  take("total_bytes", limits.total_bytes);
-  take("ratio", limits.ratio);
-  take("ratio_free_bytes", limits.ratio_free_bytes);
-  take("window_bytes", limits.window_bytes);
-  take("xattr_bytes", limits.xattr_bytes);
-  take("directory_bytes", limits.directory_bytes);
-  if (limits.ratio == 0) limits.ratio = 1;
-  return limits;
-}
 
 Status import_image(Call& call) {
   const rcrt::image_oci::Utf8Locale locale;
@@ -77,6 +55,10 @@ const rcrt_image_v1 kImage = {
     .import = RCRT_FUNCTION(import_image),
     .unpack = RCRT_FUNCTION(unpack_image),
     .prune = RCRT_FUNCTION(prune_store),
+    .pull = RCRT_FUNCTION(rcrt::image_oci::pull_verb),
+    .push = RCRT_FUNCTION(rcrt::image_oci::push_verb),
+    .login = RCRT_FUNCTION(rcrt::image_oci::login_verb),
+    .logout = RCRT_FUNCTION(rcrt::image_oci::logout_verb),
 };
 
 }  // namespace

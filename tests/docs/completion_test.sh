@@ -27,7 +27,9 @@ offers 'rcrt ' run ps network
 offers 'rcrt ru' run
 offers 'rcrt --d' --debug
 offers 'rcrt --net bridge ' run
-offers 'rcrt run --' --rm --publish --debug
+offers 'rcrt run --' --rm --publish --debug --pull
+offers 'rcrt pu' pull push
+offers 'rcrt pull --' --platform --progress --tls-verify
 offers 'rcrt --net bridge run --rm --na' --name
 offers 'rcrt network ' ls connect teardown
 offers 'rcrt network ls --d' --debug

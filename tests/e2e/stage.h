@@ -38,6 +38,8 @@ class Process {
   void signal(int number);
   // Reads until standard output holds `text`; false when it ended or 20 s passed first.
   bool wait_for(const std::string& text);
+  // What has come from its standard output so far.
+  const std::string& output() const { return output_.out; }
   // Reads to the end of both streams and reaps. A stream that somebody else holds open for
   // more than 20 s after the program's end is a test failure.
   Output finish();

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// What the verbs' requests and answers have in common.
+#pragma once
+
+#include <rcrt/plugin.hpp>
+
+#include "base/result.h"
+#include "plugins/image-oci/limits.h"
+
+namespace rcrt::image_oci {
+
+sdk::Status failed(const Error& error);
+// The request's "limits", the default where it says nothing.
+Limits limits_of(const sdk::Json& request);
+
+}  // namespace rcrt::image_oci
