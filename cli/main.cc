@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/command.h"
+#include "cli/loader_variables.h"
 
 namespace rcrt::cli {
 
@@ -50,11 +52,16 @@ void print_usage(FILE* to) {
 
 Result<int> main_command(const std::vector<std::string>& args) {
   // Never destroyed: unloading plugins at the end is work for nothing.
-  Context& context = *new Context;
-  auto description = global_options();
-  description.add_options()("version", toggle(), "print the version");
-  RCRT_ASSIGN(CommandLine line, parse_command_line(description, args, Stop::at_first_word));
-  context.globals.apply(line);
+  static Context& context = *new Context;
+  CommandLine line;
+  if (args.empty() || args[0].starts_with('-')) {
+    po::options_description description;
+    description.add(global_options()).add_options()("version", toggle(), "print the version");
+    RCRT_ASSIGN(line, parse_command_line(description, args, Stop::at_first_word));
+    context.globals.apply(line);
+  } else {
+    line.words = args;
+  }
   if (line.flag("version")) return version_command(context, {});
   if (line.words.empty() || line.flag("help")) {
     print_usage(line.flag("help") ? stdout : stderr);
@@ -119,13 +126,17 @@ Result<std::optional<CommandLine>> Context::parse(const std::string& usage,
                                                   const std::vector<std::string>& args, Stop stop) {
   po::options_description all;
   all.add(own);
-  auto globals_description = global_options();
-  for (const auto& option : globals_description.options())
-    if (own.find_nothrow(option->long_name(), false) == nullptr) all.add(option);
+  // Boost's own search takes longer than all the rest.
+  auto has = [&](const std::string& name) {
+    return std::ranges::any_of(own.options(),
+                               [&](const auto& option) { return option->long_name() == name; });
+  };
+  for (const auto& option : global_options().options())
+    if (!has(option->long_name())) all.add(option);
   RCRT_ASSIGN(CommandLine line, parse_command_line(all, args, stop));
   if (line.flag("help")) {
     printf("usage: %s\n\n%s%s", usage.c_str(), options_help(own, "Options").c_str(),
-           options_help(globals_description, "Global options, before or after the verb").c_str());
+           options_help(global_options(), "Global options, before or after the verb").c_str());
     return std::optional<CommandLine>();
   }
   globals.apply(line);
@@ -195,7 +206,8 @@ void Context::idle_networks_after_pause() {
 }  // namespace rcrt::cli
 
 int main(int argc, char** argv) {
-  auto code = rcrt::cli::guarded_main({argv + 1, argv + argc});
+  auto ready = rcrt::cli::drop_loader_variables(argv);
+  auto code = ready ? rcrt::cli::guarded_main({argv + 1, argv + argc}) : std::unexpected(ready.error());
   if (!code) rcrt::cli::print_error(code.error());
   int exit_code = code ? *code : code.error().exit_code;
   if (fflush(stdout) != 0) {

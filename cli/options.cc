@@ -114,18 +114,21 @@ std::string options_help(const po::options_description& description, const std::
   return text + "\n";
 }
 
-po::options_description global_options() {
-  po::options_description description;
-  description.add_options()                                                                        //
-      ("root", word("DIR"), "images, containers and other data (/var/lib/rcrt, or $RCRT_ROOT)")    //
-      ("state", word("DIR"), "state of running containers (/run/rcrt, or $RCRT_STATE)")            //
-      ("plugin-dir", words("DIR"), "look for plugins here first")                                  //
-      ("net", words("NETWORK"), "network: none, bridge, host, container:NAME or a plugin's name")  //
-      ("network", words("NETWORK"), "the same as --net")                                           //
-      ("storage", word("PLUGIN"), "storage plugin: overlay, dir or another's name")                //
-      ("isolation", word("PLUGINS"), "isolation plugins, separated by commas (cgroup,seccomp)")    //
-      ("debug", toggle(), "print what plugins log")                                                //
-      ("help", toggle(), "print this help");
+const po::options_description& global_options() {
+  static const po::options_description description = [] {
+    po::options_description all;
+    all.add_options()                                                                                //
+        ("root", word("DIR"), "images, containers and other data (/var/lib/rcrt, or $RCRT_ROOT)")    //
+        ("state", word("DIR"), "state of running containers (/run/rcrt, or $RCRT_STATE)")            //
+        ("plugin-dir", words("DIR"), "look for plugins here first")                                  //
+        ("net", words("NETWORK"), "network: none, bridge, host, container:NAME or a plugin's name")  //
+        ("network", words("NETWORK"), "the same as --net")                                           //
+        ("storage", word("PLUGIN"), "storage plugin: overlay, dir or another's name")                //
+        ("isolation", word("PLUGINS"), "isolation plugins, separated by commas (cgroup,seccomp)")    //
+        ("debug", toggle(), "print what plugins log")                                                //
+        ("help", toggle(), "print this help");
+    return all;
+  }();
   return description;
 }
 

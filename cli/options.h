@@ -48,6 +48,6 @@ inline po::value_semantic* words(const char* name = "VALUE") {
 std::string options_help(const po::options_description& description, const std::string& title);
 
 // Options every verb has, also before the verb.
-po::options_description global_options();
+const po::options_description& global_options();
 
 }  // namespace rcrt::cli

@@ -67,11 +67,13 @@ Result<int> inspect(Context& context, const std::vector<std::string>& args) {
   for (const auto& json : list) {
     for (const char* member :
          {"Kind", "Name", "File", "Version", "Description", "License", "ABI", "Interfaces", "Problem"}) {
-      if (!json.contains(member) || json[member] == "") continue;
-      const Json& value = json[member];
+      auto found = json.find(member);
+      if (found == json.end()) continue;
+      const Json& value = *found;
       std::string text = value.is_string() ? value.get<std::string>() : "";
       if (value.is_array())
         for (const auto& word : value) text += (text.empty() ? "" : " ") + word.get<std::string>();
+      if (value.is_string() && text.empty()) continue;
       printf("%-12s %s\n", (std::string(member) + ":").c_str(), text.c_str());
     }
   }

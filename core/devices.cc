@@ -33,14 +33,14 @@ void collect(int dir, const std::string& path, Json& list) {
   while (dirent* entry = readdir(entries)) {
     std::string name = entry->d_name;
     struct stat st;
-    if (name[0] == '.' || fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (name[0] == '.' || fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
     std::string full = path + "/" + name;
     // The container has these from its own mounts.
     if (full == "/dev/pts" || full == "/dev/shm" || full == "/dev/mqueue" || full == "/dev/console" ||
         full == "/dev/ptmx")
       continue;
     if (S_ISDIR(st.st_mode)) {
-      int child = openat(dirfd(entries), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+      int child = openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
       if (child >= 0) collect(child, full, list);
     } else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
       list.push_back(node(full, st));

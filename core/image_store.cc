@@ -115,7 +115,7 @@ Result<FoundManifest> read_manifest(const std::string& root, Descriptor descript
 Result<std::string> find_link(const std::string& root, const std::string& hex) {
   const std::string wanted = "../" + hex;
   for (size_t at = 0; at + kLinkName <= hex.size(); ++at) {
-    const std::string link = "l/" + hex.substr(at, kLinkName);
+    std::string link = "l/" + hex.substr(at, kLinkName);
     char target[PATH_MAX];
     const ssize_t n = readlink((root + "/layers/" + link).c_str(), target, sizeof target);
     if (n >= 0 && std::string_view(target, static_cast<size_t>(n)) == wanted) return link;

@@ -19,6 +19,7 @@
 #include "core/launcher_request.h"
 #include "core/launcher_spawn.h"
 #include "core/plan_builder.h"
+#include "core/process.h"
 #include "launch/protocol.h"
 
 namespace rcrt {
@@ -128,19 +129,6 @@ Error to_error(const launch::FailedMessage& message) {
   return error;
 }
 
-// Field 22 of /proc/<pid>/stat; 0 when the process is gone.
-uint64_t start_time_of(pid_t pid) {
-  UniqueFd file(open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return 0;
-  char text[1024];
-  ssize_t size = read(file.get(), text, sizeof text - 1);
-  if (size <= 0) return 0;
-  text[size] = '\0';
-  const char* at = strrchr(text, ')');  // the name may hold anything
-  for (int field = 2; at != nullptr && field < 22; ++field) at = strchr(at + 1, ' ');
-  return at == nullptr ? 0 : strtoull(at, nullptr, 10);
-}
-
 bool has_ended(int pidfd) {
   pollfd ready = {pidfd, POLLIN, 0};
   return poll(&ready, 1, 0) != 0;
@@ -239,7 +227,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   if (!impl.cloned) impl.sync = std::move(prepared.sync);
   impl.record_follows = prepared.record_follows;
   const bool new_network = prepared.new_network;
-  impl.process.monitor_start_time = start_time_of(impl.process.monitor_pid);
+  impl.process.monitor_start_time = process_start_time(impl.process.monitor_pid);
   prepared = {};  // our copies of the descriptors
 
   Message message = {};
@@ -250,7 +238,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
     return error("rcrt-monitor answered with something unknown", {}, "reinstall rcrt");
   fault_point("launcher.commit.after");
   impl.process.pid = message.started.pid;
-  impl.process.start_time = start_time_of(impl.process.pid);
+  impl.process.start_time = process_start_time(impl.process.pid);
   if (new_network) impl.process.netns = network_of(impl.process.pid, impl.process.pidfd.get());
   // When the set-up has failed already, its own error says more than any later one.
   UniqueFd fd;

@@ -15,12 +15,12 @@ namespace {
 using plan_json::bad;
 using plan_json::Node;
 
-void check_version(Node version) {
+void check_version(const Node& version) {
   std::string text = version.text();
   if (!text.starts_with("1.")) bad("ociVersion", text, "use a configuration of version 1");
 }
 
-void read_names(Node config, PlanDraft& draft) {
+void read_names(const Node& config, PlanDraft& draft) {
   if (config["hostname"].present()) draft.hostname = config["hostname"].text();
   if (config["domainname"].present()) draft.domainname = config["domainname"].text();
   for (auto [key, value] :

@@ -12,7 +12,7 @@ namespace {
 using plan_json::bad;
 using plan_json::Node;
 
-PlanDraft::Device read_device(Node node) {
+PlanDraft::Device read_device(const Node& node) {
   PlanDraft::Device device;
   std::string path = node["path"].text();
   if (path.empty() || path[0] != '/') bad(node["path"].path(), path, "it must be an absolute path");
@@ -42,7 +42,7 @@ PlanDraft::Device read_device(Node node) {
 
 }  // namespace
 
-void read_devices(Node devices, PlanDraft& draft) {
+void read_devices(const Node& devices, PlanDraft& draft) {
   draft.devices = {{"dev/null", S_IFCHR | 0666, 1, 3},   {"dev/zero", S_IFCHR | 0666, 1, 5},
                    {"dev/full", S_IFCHR | 0666, 1, 7},   {"dev/tty", S_IFCHR | 0666, 5, 0},
                    {"dev/random", S_IFCHR | 0666, 1, 8}, {"dev/urandom", S_IFCHR | 0666, 1, 9}};

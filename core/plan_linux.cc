@@ -18,7 +18,7 @@ const std::map<std::string, uint32_t> kNamespaces = {
 
 }  // namespace
 
-void read_namespaces(Node namespaces, PlanDraft& draft) {
+void read_namespaces(const Node& namespaces, PlanDraft& draft) {
   for (auto& item : namespaces.items()) {
     std::string type = item["type"].text();
     auto found = kNamespaces.find(type);
@@ -34,7 +34,7 @@ void read_namespaces(Node namespaces, PlanDraft& draft) {
 
 namespace {
 
-std::string read_mappings(Node mappings) {
+std::string read_mappings(const Node& mappings) {
   std::string text;
   auto items = mappings.items();
   if (items.size() > 340)
@@ -48,7 +48,7 @@ std::string read_mappings(Node mappings) {
   return text;
 }
 
-void read_time_offsets(Node offsets, PlanDraft& draft) {
+void read_time_offsets(const Node& offsets, PlanDraft& draft) {
   for (auto& [clock, offset] : offsets.members()) {
     if (clock != "monotonic" && clock != "boottime") bad(offset.path(), clock, "use monotonic or boottime");
     int64_t seconds = offset["secs"].present() ? offset["secs"].integer(-9223372036, 9223372036) : 0;
@@ -79,7 +79,7 @@ void check_sysctl(const Node& node, const std::string& key, const std::string& p
   }
 }
 
-void read_sysctls(Node sysctls, PlanDraft& draft) {
+void read_sysctls(const Node& sysctls, PlanDraft& draft) {
   for (auto& [key, node] : sysctls.members()) {
     std::string value = node.text();
     for (char c : value)
@@ -95,7 +95,7 @@ void read_sysctls(Node sysctls, PlanDraft& draft) {
   }
 }
 
-std::vector<std::string> read_paths(Node paths) {
+std::vector<std::string> read_paths(const Node& paths) {
   std::vector<std::string> result;
   for (auto& item : paths.items()) {
     std::string path = item.text();
@@ -108,7 +108,7 @@ std::vector<std::string> read_paths(Node paths) {
   return result;
 }
 
-uint32_t read_propagation(Node node) {
+uint32_t read_propagation(const Node& node) {
   if (!node.present()) return MS_SLAVE | MS_REC;
   static const std::map<std::string, uint32_t> kModes = {{"", MS_SLAVE | MS_REC},
                                                          {"shared", MS_SHARED | MS_REC},
@@ -126,7 +126,7 @@ uint32_t read_propagation(Node node) {
   return found->second;
 }
 
-void read_personality(Node node, PlanDraft& draft) {
+void read_personality(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
   std::string domain = node["domain"].text();
   if (!node["flags"].items().empty()) bad(node["flags"].path(), "", "no flag is supported");
@@ -141,7 +141,7 @@ void read_personality(Node node, PlanDraft& draft) {
 
 }  // namespace
 
-void read_linux(Node config, PlanDraft& draft) {
+void read_linux(const Node& config, PlanDraft& draft) {
   read_namespaces(config["namespaces"], draft);
   draft.uid_map = read_mappings(config["uidMappings"]);
   draft.gid_map = read_mappings(config["gidMappings"]);

@@ -119,7 +119,7 @@ bool is_folder_of(const std::string& target, const char* folder) {
   return target == folder || target.starts_with(prefix);
 }
 
-PlanDraft::Mount read_mount(Node node) {
+PlanDraft::Mount read_mount(const Node& node) {
   PlanDraft::Mount mount;
   mount.where = node.path();
   std::string destination = node["destination"].text();
@@ -178,7 +178,7 @@ PlanDraft::Mount read_mount(Node node) {
 
 }  // namespace
 
-void read_mounts(Node mounts, PlanDraft& draft) {
+void read_mounts(const Node& mounts, PlanDraft& draft) {
   for (auto& item : mounts.items()) draft.mounts.push_back(read_mount(item));
 }
 

@@ -8,10 +8,10 @@
 
 namespace rcrt::plan_parts {
 
-void read_process(plan_json::Node process, PlanDraft& draft);  // plan_process.cc
-void read_mounts(plan_json::Node mounts, PlanDraft& draft);    // plan_mounts.cc
-void read_linux(plan_json::Node config, PlanDraft& draft);     // plan_linux.cc
-void read_namespaces(plan_json::Node namespaces, PlanDraft& draft);
-void read_devices(plan_json::Node devices, PlanDraft& draft);  // plan_devices.cc
+void read_process(const plan_json::Node& process, PlanDraft& draft);  // plan_process.cc
+void read_mounts(const plan_json::Node& mounts, PlanDraft& draft);    // plan_mounts.cc
+void read_linux(const plan_json::Node& config, PlanDraft& draft);     // plan_linux.cc
+void read_namespaces(const plan_json::Node& namespaces, PlanDraft& draft);
+void read_devices(const plan_json::Node& devices, PlanDraft& draft);  // plan_devices.cc
 
 }  // namespace rcrt::plan_parts

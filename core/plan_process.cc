@@ -66,7 +66,7 @@ const std::map<std::string, uint32_t> kRlimits = {
     {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_NICE", RLIMIT_NICE},
     {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},     {"RLIMIT_RTTIME", RLIMIT_RTTIME}};
 
-uint64_t read_capabilities(Node set) {
+uint64_t read_capabilities(const Node& set) {
   uint64_t mask = 0;
   for (auto& item : set.items()) {
     std::string name = item.text();
@@ -78,7 +78,7 @@ uint64_t read_capabilities(Node set) {
   return mask;
 }
 
-void read_user(Node user, PlanDraft& draft) {
+void read_user(const Node& user, PlanDraft& draft) {
   if (!user.present()) return;
   if (user["uid"].present()) draft.uid = user["uid"].id();
   if (user["gid"].present()) draft.gid = user["gid"].id();
@@ -88,7 +88,7 @@ void read_user(Node user, PlanDraft& draft) {
   if (user["umask"].present()) draft.umask = static_cast<uint32_t>(user["umask"].integer(0, 0777));
 }
 
-void read_rlimits(Node rlimits, PlanDraft& draft) {
+void read_rlimits(const Node& rlimits, PlanDraft& draft) {
   for (auto& item : rlimits.items()) {
     std::string name = item["type"].text();
     auto found = kRlimits.find(name);
@@ -103,7 +103,7 @@ void read_rlimits(Node rlimits, PlanDraft& draft) {
   }
 }
 
-void read_scheduler(Node node, PlanDraft& draft) {
+void read_scheduler(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
   static const std::map<std::string, uint32_t> kPolicies = {{"SCHED_OTHER", SCHED_NORMAL},
                                                             {"SCHED_FIFO", SCHED_FIFO},
@@ -138,7 +138,7 @@ void read_scheduler(Node node, PlanDraft& draft) {
   draft.scheduler = scheduler;
 }
 
-void read_io_priority(Node node, PlanDraft& draft) {
+void read_io_priority(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
   static const std::map<std::string, int> kClasses = {
       {"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}};
@@ -152,7 +152,7 @@ void read_io_priority(Node node, PlanDraft& draft) {
 
 }  // namespace
 
-void read_process(Node process, PlanDraft& draft) {
+void read_process(const Node& process, PlanDraft& draft) {
   if (!process.present()) bad("process", "", "it is required");
   draft.args = process["args"].texts();
   if (draft.args.empty()) bad("process.args", "", "it needs the command to run");

@@ -63,9 +63,7 @@ void search(const Child& child, const char* name, Attempt attempt) {
       if (error == -EACCES) {
         if (!denied) memcpy(denied_path, candidate, sizeof candidate);
         denied = true;
-      } else if (error != -ENOENT && error != -ENOTDIR) {
-        refuse(child, error, candidate);
-      } else if (sys::faccessat(AT_FDCWD, candidate, F_OK) == 0) {
+      } else if ((error != -ENOENT && error != -ENOTDIR) || sys::faccessat(AT_FDCWD, candidate, F_OK) == 0) {
         refuse(child, error, candidate);
       }
     }

@@ -19,7 +19,7 @@ using namespace rcrt::sdk;
 // Closes on the way out, and leaves errno alone.
 struct Fd {
   explicit Fd(int number) : number(number) {}
-  Fd(Fd&& other) : number(std::exchange(other.number, -1)) {}
+  Fd(Fd&& other) noexcept : number(std::exchange(other.number, -1)) {}
   ~Fd() {
     int code = errno;
     if (number >= 0) close(number);

@@ -94,9 +94,9 @@ uint64_t tree_bytes(int parent, const char* name, int depth) {
   if (depth > 64 || fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
   if (!S_ISDIR(info.st_mode)) return info.st_nlink == 1 ? static_cast<uint64_t>(info.st_blocks) * 512 : 0;
   UniqueFd fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  auto names = fd ? names_in(fd.get()) : Result<std::vector<std::string>>();
   uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512;
-  if (names)
+  if (!fd) return bytes;
+  if (auto names = names_in(fd.get()))
     for (const std::string& below : *names) bytes += tree_bytes(fd.get(), below.c_str(), depth + 1);
   return bytes;
 }

@@ -22,8 +22,13 @@ const Json* member(const Json& object, const char* name) {
 // Of the mathematics library, which would cost every container 60 us to load.
 double log2_of(double x) {
   double result = 0;
-  for (; x >= 2; x /= 2) ++result;
-  for (double bit = 0.5; bit > 1e-15; bit /= 2) {
+  while (x >= 2) {
+    x /= 2;
+    ++result;
+  }
+  double bit = 1;
+  for (int digit = 0; digit < 49; ++digit) {
+    bit /= 2;
     x *= x;
     if (x < 2) continue;
     x /= 2;
@@ -34,7 +39,10 @@ double log2_of(double x) {
 
 double power_of_10(double x) {  // 0 <= x <= 4
   double result = 1;
-  for (; x >= 1; --x) result *= 10;
+  while (x >= 1) {
+    --x;
+    result *= 10;
+  }
   const double exponent = x * 2.302585092994046;
   double sum = 1, term = 1;
   for (int n = 1; n < 40; ++n) sum += term *= exponent / n;
@@ -195,12 +203,12 @@ class Converter {
                                                              {"throttleWriteBpsDevice", "wbps"},
                                                              {"throttleReadIOPSDevice", "riops"},
                                                              {"throttleWriteIOPSDevice", "wiops"}};
-    for (const auto& [name, key] : throttles)
-      each(b, name, at, [&](const Json& entry, const std::string& here) {
+    for (const auto& throttle : throttles)
+      each(b, throttle.first, at, [&](const Json& entry, const std::string& here) {
         std::string id = device(entry, here);
         auto rate = integer(entry, "rate", here);
         if (!rate || *rate < 0) throw Bad{here + ".rate", "must be a positive number"};
-        add("io", "io.max", id + " " + key + "=" + (*rate == 0 ? "max" : std::to_string(*rate)),
+        add("io", "io.max", id + " " + throttle.second + "=" + (*rate == 0 ? "max" : std::to_string(*rate)),
             here + ".rate");
       });
   }

@@ -78,6 +78,7 @@ bool well_formed(const sock_filter* program, size_t length) {
       case BPF_ALU:
       case BPF_MISC:
       case BPF_RET:
+      default:
         break;
     }
   }

@@ -31,9 +31,10 @@ using rcrt::test::NetworkNamespace;
 using rcrt::test::observe;
 
 constexpr const char* kPlugin = "plugins/net-bridge/net-bridge.so";
+constexpr const char* kWithFaultPoints = "tests/net/faulty/net-bridge.so";
 
-const rcrt_network_v1* load() {
-  void* handle = dlopen(kPlugin, RTLD_NOW | RTLD_LOCAL);
+const rcrt_network_v1* load(const char* plugin = kPlugin) {
+  void* handle = dlopen(plugin, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return nullptr;
   auto* entry = static_cast<const rcrt_plugin*>(dlsym(handle, RCRT_PLUGIN_SYMBOL));
   return entry ? static_cast<const rcrt_network_v1*>(entry->get_interface(RCRT_NETWORK_V1)) : nullptr;
@@ -352,14 +353,13 @@ TEST_F(BridgeTest, DoctorNamesTheChainThatDrops) {
   observe("nft delete table ip strict");
 }
 
-// Needs a plugin built with --config=faults.
 TEST_F(BridgeTest, KilledAnywhereItLeavesNothing) {
-  std::string log = dir_ + "/points";
+  const rcrt_network_v1* net = load(kWithFaultPoints);
+  ASSERT_NE(net, nullptr) << dlerror();
   auto killed_at = [&](int point, rcrt_function function, const Json& request, const NetworkNamespace& ns) {
     pid_t child = fork();
     if (child == 0) {
       setenv("RCRT_FAULT_AT", std::to_string(point).c_str(), 1);
-      setenv("RCRT_FAULT_LOG", log.c_str(), 1);
       FakeHost host;
       _exit(host.call(function, request, {{"netns", ns.fd()}}) == 0 ? 0 : 1);
     }
@@ -372,11 +372,10 @@ TEST_F(BridgeTest, KilledAnywhereItLeavesNothing) {
   int point = 1;
   for (;; ++point) {
     NetworkNamespace ns;
-    bool killed = killed_at(point, net_->attach, wanted, ns);
-    if (!killed && point == 1) GTEST_SKIP() << "built without fault points: use --config=faults";
+    bool killed = killed_at(point, net->attach, wanted, ns);
     // In processes of their own: the points passed are counted in each.
-    EXPECT_FALSE(killed_at(0, net_->detach, wanted, ns)) << point;
-    EXPECT_FALSE(killed_at(0, net_->idle, wanted, ns)) << point;
+    EXPECT_FALSE(killed_at(0, net->detach, wanted, ns)) << point;
+    EXPECT_FALSE(killed_at(0, net->idle, wanted, ns)) << point;
     ASSERT_EQ(before_->diff(HostState::take()), "") << "attach killed at point " << point;
     if (!killed) break;
   }
