@@ -83,8 +83,9 @@ Result<Image> Engine::find_image(const std::string& reference, const PullPolicy&
   const SignalsLetThrough through;
   PullOptions options = policy.options;
   options.only_missing = policy.when == PullPolicy::missing;
-  RCRT_ASSIGN(const auto pulled, pull(reference, options, policy.progress));
-  return images_.resolve(pulled.front().name);
+  const auto pulled = pull(reference, options, policy.progress);
+  if (!pulled) return wrap(pulled.error(), "there is no such image here, and it cannot be pulled", reference);
+  return images_.resolve(pulled->front().name);
 }
 
 Result<void> Engine::login(const std::string& registry, const std::string& username,

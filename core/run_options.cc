@@ -145,7 +145,10 @@ Result<std::vector<PublishedPort>> parse_publish(const std::string& text) {
 
 Result<BindMount> parse_volume(const std::string& text) {
   auto parts = split_words(text, ':');
-  if (parts.size() == 1) parts.insert(parts.begin(), "");
+  if (parts.size() == 1)
+    parts.insert(parts.begin(), "");
+  else if (parts.empty() || parts[0].empty())
+    return usage("volume", text, "[/HOST/PATH:|NAME:]/INSIDE[:ro]");
   if (parts.size() > 3) return usage("volume", text, "[/HOST/PATH:|NAME:]/INSIDE[:ro]");
   BindMount mount;
   mount.source = parts[0];

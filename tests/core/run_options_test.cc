@@ -91,9 +91,12 @@ TEST(ParseVolume, Forms) {
   EXPECT_FALSE(parse_volume("/a:/c")->read_only);
   EXPECT_FALSE(parse_volume("/a:/c:rw,Z")->read_only);
   for (const char* text :
-       {"", "/a", "/a:", ":/c", "a:/c", "/a:c", "/a:/b:ro:x", "/a:/c:nosuch", "/a:/c/../d", "/a:/.."})
+       {"", "/", "/a:", ":/c", "a/b:/c", "/a:c", "/a:/b:ro:x", "/a:/c:nosuch", "/a:/c/../d", "/a:/.."})
     EXPECT_FALSE(parse_volume(text)) << text;
   EXPECT_TRUE(parse_volume("/a:/c/..d"));
+  EXPECT_EQ(parse_volume("/a")->type, "volume");
+  EXPECT_EQ(parse_volume("name:/c")->type, "volume");
+  EXPECT_EQ(parse_volume("name:/c")->source, "name");
 }
 
 TEST(ParseMount, Forms) {

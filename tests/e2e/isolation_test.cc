@@ -95,8 +95,8 @@ class DevicesTest : public IsolationTest {
   // What a container gets of the host's devices: by a node its root brings and one it makes.
   static void expect_none() {
     Output output = run({"--storage=dir", "run", "--rm", root_with_node(), "sh", "-c",
-                         "exec 3</node && echo brought; mknod /made c 10 237; exec 3</made && echo made; "
-                         "mknod /dev/made b 7 0; exec 3</dev/made && echo in dev; rm -f /made; "
+                         "(exec 3</node) && echo brought; mknod /made c 10 237; (exec 3</made) && echo made; "
+                         "mknod /dev/made b 7 0; (exec 3</dev/made) && echo in dev; rm -f /made; "
                          "head -c 2 /dev/zero | wc -c"});
     EXPECT_EQ(output.out, "2\n") << output;
   }

@@ -94,7 +94,7 @@ TEST_F(VolumesTest, AnonymousOnesGoWithTheirContainer) {
   EXPECT_EQ(run({"wait", "c"}).code, 0);
   Json mounts = stage->inspect("c")["Mounts"];
   ASSERT_EQ(mounts.size(), 2u) << mounts;
-  std::string anonymous = mounts[0]["Name"];
+  auto anonymous = mounts[0]["Name"].get<std::string>();
   EXPECT_THAT(anonymous, MatchesRegex("[0-9a-f]{64}"));
   EXPECT_EQ(mounts[0]["Type"], "volume");
   EXPECT_EQ(mounts[1]["Source"], data("named"));
