@@ -167,6 +167,7 @@ class Creation {
     if (id_.empty() || done_) return;
     launcher_.reset();  // the monitor kills the half-made container
     lock_.reset();
+    volumes_.clear();
     if (auto result = engine_.clean_up(id_, true, true); !result)
       engine_.log_(
           RCRT_LOG_WARNING, "rcrt",
@@ -452,6 +453,7 @@ Result<void> Creation::write_config() {
                              Engine::volumes_json(options_.mounts));
   RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
+  volumes_.clear();
   fault_point("config written");
   return {};
 }
