@@ -165,9 +165,9 @@ class Creation {
       : engine_(engine), options_(std::move(options)), policy_(policy) {}
   ~Creation() {
     if (id_.empty() || done_) return;
+    volumes_.clear();   // before anybody, the monitor too, removes those without a name
     launcher_.reset();  // the monitor kills the half-made container
     lock_.reset();
-    volumes_.clear();
     if (auto result = engine_.clean_up(id_, true, true); !result)
       engine_.log_(
           RCRT_LOG_WARNING, "rcrt",
