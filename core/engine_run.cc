@@ -168,7 +168,8 @@ class Creation {
     volumes_.clear();   // before anybody, the monitor too, removes those without a name
     launcher_.reset();  // the monitor kills the half-made container
     lock_.reset();
-    if (auto result = engine_.clean_up(id_, true, true); !result)
+    // With its volumes: a start that failed in the container has an exit record as one that ran has.
+    if (auto result = engine_.clean_up(id_, true, true, true); !result)
       engine_.log_(
           RCRT_LOG_WARNING, "rcrt",
           "roll-back is not complete, `rcrt system recover` retries it: " + result.error().message());

@@ -128,8 +128,8 @@ class Search {
     if (count > 1) compare(ranges, count);
     if (count == 1) place(ranges[0].outcome);
     for (const Branch& branch : branches_) {
-      sock_filter& insn = program_[branch.from];
-      (branch.yes ? insn.jt : insn.jf) = static_cast<uint8_t>(place(branch.to) - branch.from - 1);
+      const size_t to = place(branch.to) - branch.from - 1;  // may move the program
+      (branch.yes ? program_[branch.from].jt : program_[branch.from].jf) = static_cast<uint8_t>(to);
     }
     return std::move(program_);
   }

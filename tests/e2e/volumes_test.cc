@@ -126,6 +126,12 @@ TEST_F(VolumesTest, TheImagesOwn) {
   EXPECT_EQ(names(), "mine\n");
 }
 
+TEST_F(VolumesTest, ARunThatFailsLeavesNoAnonymousOne) {
+  EXPECT_EQ(box({"-v", "/data"}, {"no-such-command"}).code, 127);
+  EXPECT_EQ(run({"run", "-v", "/data", "busybox", "no-such-command"}).code, 127);
+  EXPECT_EQ(names(), "");
+}
+
 TEST_F(VolumesTest, ExplainMakesNone) {
   Output plan = run({"run", "--explain", "-v", "/data", "-v", "planned:/x", "busybox"});
   EXPECT_EQ(plan.code, 0) << plan;
