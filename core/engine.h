@@ -55,7 +55,7 @@ class Engine {
   VolumeStore& volumes() { return volumes_; }
   PluginHost& plugins() { return plugins_; }
 
-  // --- engine_run.cc
+  // --- creation.cc
   // The plan of a run as JSON; changes nothing.
   Result<Json> explain(const RunOptions& options);
   // Creates and starts a container. On failure nothing is left.

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// The way of a container from options to a running process: resolve, prepare, commit.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/spec_builder.h"
+
+namespace rcrt {
+
+inline constexpr char kPublishing[] = "publishing needs a network such as --net=bridge";
+
+// What is known before anything is made.
+struct Resolved {
+  Json image_config = Json::object();  // image-spec "config"
+  std::string image_name, image_id;
+  std::vector<std::string> layers;
+  std::string source;  // the storage plugin's own, instead of layers
+  std::vector<NetworkChoice> networks;
+  bool host_network = false;
+  std::string network_path;  // of another container, with the files of its /etc
+  std::string etc_folder;
+};
+
+// What plugins are asked.
+Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths,
+                       const std::string& id);
+Json storage_request(const RunOptions& options, const Resolved& resolved, const Paths& paths,
+                     const std::string& layers_dir, const std::string& id);
+
+// Empty: what an attached container that is removed at once writes goes to its client only.
+std::string log_path(const RunOptions& options, const Paths& paths, const std::string& id);
+// config.json: what the container is, for inspect, for undo, for later starts.
+Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths,
+                      const std::string& id, const std::string& name, const Json& spec,
+                      const std::string& layers_dir, const Json& volumes);
+
+// One run in the making. Destroyed before run() has succeeded, it rolls everything back.
+class Creation {
+ public:
+  Creation(Engine& engine, RunOptions options, const PullPolicy& policy)
+      : engine_(engine), options_(std::move(options)), policy_(policy) {}
+  ~Creation();
+
+  // Completes options_ by what is found out.
+  Result<Resolved> resolve(Engine::Missing missing = Engine::Missing::import);
+  Result<Json> explain();
+  Result<Running> run();
+
+ private:
+  Result<void> join_namespaces();
+  Result<void> join_network(Resolved& resolved, const std::string& mode);
+  Result<void> record();   // folders, lock, journal, name
+  Result<void> specify();  // the OCI configuration, but for the user
+  Result<void> prepare_isolation();
+  void drop_capabilities(const Json& names, const std::string& plugin);
+  Result<void> prepare_storage();
+  Result<void> no_devices_in_root();
+  Result<void> prepare_volumes();
+  Result<void> make_bind_sources() const;
+  Result<void> configure();     // the user, whom files in the root tell of; files to mount
+  Result<void> write_config();  // config.json
+  Result<void> launch();
+  Result<void> attach_networks();
+  Result<void> write_state(const char* status);
+  Result<void> write_etc_files();
+  Result<void> journal(const char* step, const std::string& plugin, Json request);
+
+  void use_etc_files(SpecInput& input) const;
+  UniqueFd with_users() const;  // where a root that is not made yet has its /etc/passwd
+
+  const Paths& paths() const { return engine_.paths_; }
+  std::string state_file(const char* name) const { return paths().container_state(id_) + "/" + name; }
+
+  Engine& engine_;
+  RunOptions options_;
+  const PullPolicy& policy_;
+  Resolved resolved_;
+  std::string id_, name_;
+  std::optional<ContainerLock> lock_;
+  std::optional<Journal> journal_;
+  std::optional<Launcher> launcher_;
+  ContainerProcess* process_ = nullptr;
+  UniqueFd root_, cgroup_, seccomp_;
+  std::vector<UniqueFd> volumes_;  // held until config.json says that they are used
+  std::vector<std::string> seccomp_flags_;
+  Json spec_, config_;
+  Json contributed_ = Json::object();  // what isolation plugins add to the specification
+  Json attached_ = Json::array();      // {"name","plugin","index","request","result"} of each network
+  int64_t started_at_ = 0;
+  bool nodev_ = false;  // an isolation plugin wants no device nodes in the root
+  bool done_ = false;
+};
+
+}  // namespace rcrt

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What confines the container: requests to isolation plugins, and what comes of their answers.
+#include <rcrt/isolation.h>
+
+#include <algorithm>
+
+#include "base/fault.h"
+#include "core/creation.h"
+#include "core/defaults.h"
+
+namespace rcrt {
+
+Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths,
+                       const std::string& id) {
+  return {{"container", id},
+          {"cgroup_path", spec["linux"]["cgroupsPath"]},
+          {"resources", spec["linux"]["resources"]},
+          {"capabilities", spec["process"]["capabilities"]["bounding"]},
+          {"privileged", options.privileged},
+          {"security_opt", options.security_opt},
+          {"no_new_privileges", spec["process"]["noNewPrivileges"]},
+          {"cache_dir", paths.cache()}};
+}
+
+void Creation::drop_capabilities(const Json& names, const std::string& plugin) {
+  for (const auto& name : names) {
+    if (!name.is_string()) continue;
+    if (options_.privileged || asks_for_capability(options_.cap_add, name.get<std::string>())) {
+      engine_.log_(RCRT_LOG_WARNING, "rcrt",
+                   name.get<std::string>() + " was asked for, but cannot be confined here (" + plugin +
+                       "): the container can reach the host's devices with it");
+      continue;
+    }
+    for (auto& [set, held] : spec_["process"]["capabilities"].items())
+      held.erase(std::remove(held.begin(), held.end(), name), held.end());
+  }
+}
+
+Result<void> Creation::prepare_isolation() {
+  for (const auto& name : options_.isolation) {
+    RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));
+    Json request = isolation_request(options_, spec_, paths(), id_);
+    const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+    // One without an inverse makes nothing that outlives us.
+    if (table->release != nullptr) RCRT_TRY(journal("isolation", name, request));
+    RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
+    if (UniqueFd fd = reply.take("cgroup")) {
+      cgroup_ = std::move(fd);
+      // Its namespaces are made while the rest is prepared.
+      RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));
+    }
+    if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
+    for (auto [part, member] :
+         {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}})
+      if (auto it = reply.result.find(member); it != reply.result.end() && it->is_array())
+        for (const auto& item : *it) contributed_[part][member].push_back(item);
+    drop_capabilities(reply.result.value("dropCapabilities", Json::array()), plugin->path());
+    nodev_ = nodev_ || reply.result.value("nodev", false);
+    if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
+      for (const auto& flag : *it)
+        if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
+    fault_point("isolation prepared");
+  }
+  return cgroup_ ? Result<void>() : launcher_->clone(spec_, -1);
+}
+
+}  // namespace rcrt

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// The root, volumes, and the sources of bind mounts.
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <rcrt/storage.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "core/creation.h"
+
+namespace rcrt {
+
+Json storage_request(const RunOptions& options, const Resolved& resolved, const Paths& paths,
+                     const std::string& layers_dir, const std::string& id) {
+  Json request = {{"container", id},
+                  {"dir", paths.container(id) + "/storage"},
+                  // Layers get mount points made in them first; the launcher makes the root read-only.
+                  {"read_only", options.read_only && !resolved.source.empty()},
+                  {"volatile", options.remove},
+                  {"options", options.storage_options}};
+  if (resolved.source.empty()) {
+    request["layers_dir"] = layers_dir;
+    request["layers"] = resolved.layers;
+  } else {
+    request["source"] = resolved.source;
+  }
+  return request;
+}
+
+Result<void> Creation::prepare_storage() {
+  RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("storage", options_.storage));
+  Json request = storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id_);
+  RCRT_TRY(journal("storage", options_.storage, request));
+  const auto* table = plugin->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+  RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
+  root_ = reply.take("root");
+  if (!root_) return error("plugin gave no root", plugin->path(), "report it to the plugin's author");
+  if (nodev_) RCRT_TRY(no_devices_in_root());
+  fault_point("storage prepared");
+  return {};
+}
+
+Result<void> Creation::no_devices_in_root() {
+  if (options_.privileged) return {};
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_NODEV;
+  if (syscall(SYS_mount_setattr, root_.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+              sizeof attributes) != 0)
+    return errno_error("cannot forbid device nodes in the root");
+  return {};
+}
+
+Result<void> Creation::prepare_volumes() {
+  Json volumes = Engine::volumes_json(options_.mounts);
+  if (volumes.empty()) return {};
+  RCRT_TRY(journal("volumes", "", {{"volumes", volumes}}));
+  RCRT_ASSIGN(volumes_, engine_.make_volumes(options_.mounts, root_.get()));
+  return {};
+}
+
+Result<void> Creation::make_bind_sources() const {
+  for (const auto& mount : options_.mounts) {
+    if (mount.type != "bind" || access(mount.source.c_str(), F_OK) == 0) continue;
+    if (!mount.create_source)
+      return error("mount source does not exist", mount.source, "create it first", ENOENT);
+    for (size_t slash = 1; slash != std::string::npos;) {
+      slash = mount.source.find('/', slash + 1);
+      std::string part = mount.source.substr(0, slash);
+      if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
+        return errno_error("cannot make mount source", part);
+    }
+  }
+  return {};
+}
+
+}  // namespace rcrt
