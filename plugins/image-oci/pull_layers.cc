@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -140,11 +141,11 @@ class Puller {
   std::map<std::string, Bar> bars_;  // by the blob's digest
 };
 
-// Whether an earlier attempt left something of the image.
-bool is_resumed(const Store& store, const RemoteImage& image) {
-  for (const Descriptor& blob : image.manifest.layers)
-    if (faccessat(store.partial(), blob.digest.substr(7).c_str(), F_OK, 0) == 0) return true;
-  return false;
+// Of how many layers an earlier attempt left something.
+size_t count_partial(const Store& store, const RemoteImage& image) {
+  return static_cast<size_t>(std::ranges::count_if(image.manifest.layers, [&](const Descriptor& blob) {
+    return faccessat(store.partial(), blob.digest.substr(7).c_str(), F_OK, 0) == 0;
+  }));
 }
 
 }  // namespace
@@ -152,16 +153,15 @@ bool is_resumed(const Store& store, const RemoteImage& image) {
 Result<Json> pull_layers(const Store& store, const RemoteImage& image,
                          const std::vector<Registry*>& registries, int parallel, const Limits& limits,
                          ProgressBoard& board) {
-  while (true) {
-    const bool resumed = is_resumed(store, image);
+  for (size_t suspects = count_partial(store, image);; --suspects) {
     RCRT_ASSIGN(auto intake,
                 ImageIntake::begin(
                     store, {image.manifest_text, image.descriptor.media_type, image.config_text}, limits));
     Puller puller(*intake, registries, board);
     puller.list(store, image);
     auto descriptor = puller.run(parallel);
-    // What was there from an earlier time may have been what is wrong; it is gone now.
-    if (descriptor || descriptor.error().code != EBADMSG || !resumed) return descriptor;
+    // What was there from an earlier time may have been what is wrong; that layer's is gone now.
+    if (descriptor || descriptor.error().code != EBADMSG || suspects == 0) return descriptor;
     board.clear();
   }
 }

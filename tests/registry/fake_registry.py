@@ -205,9 +205,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # True when the request may go on.
     def allowed(self):
         auth = load(self.top + "/auth.json", None)
-        if not auth or self.connection.getsockname()[0] != "127.0.0.1":
-            return True
         given = self.headers.get("Authorization", "")
+        if self.connection.getsockname()[0] != "127.0.0.1":
+            if self.path.startswith("/token") and not given:
+                self.fail(401, "UNAUTHORIZED")
+                return False
+            return True
+        if not auth:
+            return True
         basic = "Basic " + base64.b64encode(f"{auth['user']}:{auth['password']}".encode()).decode()
         scheme = "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
         here = "%s://127.0.0.1:%d" % (scheme, self.connection.getsockname()[1])

@@ -66,7 +66,9 @@ std::string FakeRegistry::index(const std::string& repository, const std::string
                             " " + repository + " " + tag + " " + members));
 }
 
-void FakeRegistry::faults(const Json& list) { std::ofstream(dir_ + "/faults.json") << list.dump(); }
+void FakeRegistry::faults(const std::vector<Json>& list) {
+  std::ofstream(dir_ + "/faults.json") << Json(list).dump();
+}
 void FakeRegistry::auth(const Json& how) { std::ofstream(dir_ + "/auth.json") << how.dump(); }
 void FakeRegistry::let_go() { std::ofstream(dir_ + "/go") << "go"; }
 
@@ -81,8 +83,8 @@ std::vector<Json> FakeRegistry::requests() {
 
 std::vector<std::string> FakeRegistry::layers(const std::string& manifest_digest) const {
   std::vector<std::string> digests;
-  for (const Json& layer : read_json_file(dir_ + "/blobs/" + manifest_digest.substr(7))["layers"])
-    digests.push_back(layer["digest"].get<std::string>());
+  const Json manifest = read_json_file(dir_ + "/blobs/" + manifest_digest.substr(7));
+  for (const Json& layer : manifest.at("layers")) digests.push_back(layer["digest"].get<std::string>());
   return digests;
 }
 

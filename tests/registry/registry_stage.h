@@ -23,7 +23,7 @@ class FakeRegistry {
   // Adds an image; the manifest's digest.
   std::string make(const std::string& repository, const std::string& tag, const std::string& settings = "");
   std::string index(const std::string& repository, const std::string& tag, const std::string& members);
-  void faults(const Json& list);
+  void faults(const std::vector<Json>& list);
   void auth(const Json& how);
   // The requests since the last call.
   std::vector<Json> requests();
