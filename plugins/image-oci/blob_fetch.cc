@@ -104,7 +104,9 @@ Result<void> fetch_blob(HttpClient& http, const std::vector<Registry*>& registri
       http.pause(back_off_milliseconds(tries, response));
       continue;
     }
-    if (delivered)
+    // Nothing follows what came, it says when asked for the rest.
+    constexpr int kNoSuchRange = 416;
+    if (delivered || (!response.broken && response.status == kNoSuchRange))
       return error("registry sends less than the manifest says, of", blob.digest,
                    "what came is kept, pull again", EPROTO);
     // Our own failures (a full disk) are no better elsewhere.

@@ -64,6 +64,8 @@ void LayerSet::work() {
     Result<LayerFacts> facts;
     try {
       facts = unpack(*layer);
+      if (!facts && !layer->wanted_.blob_hex.empty())
+        facts = in_context(facts.error(), "cannot unpack layer", "sha256:" + layer->wanted_.blob_hex);
     } catch (const std::exception& failure) {
       facts = std::unexpected(Error{"cannot unpack a layer", {}, ENOMEM, failure.what(), {}});
     }

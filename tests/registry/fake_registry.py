@@ -4,7 +4,7 @@
 
   fake_registry.py make DIR REPOSITORY TAG [key=value ...]   adds an image to DIR
       layers=1  size=100000 (bytes of a layer's file)  kind=gzip|tar|zstd  os=linux
-      arch=amd64  variant=  random=1 (files that do not compress)  seed=
+      arch=amd64  seed=  format=oci|docker  damage=1 (digests are right, the compression is not)
   fake_registry.py index DIR REPOSITORY TAG MEMBER ...       an index of images of DIR
       MEMBER is TAG or TAG=os/arch[/variant]
   fake_registry.py serve DIR [CERT KEY]                      prints its ports, then serves
@@ -12,10 +12,11 @@
 
 DIR/faults.json, read at each request: [{"path": part of the path, "do": ..., "times": N}]
   status (status, headers)   cut (after: bytes of the body, then the connection ends)
-  corrupt                    longer                redirect (to)       type (type)
+  corrupt                    longer                shorter             redirect (to)
   norange                    nodigest              body (text)         hold (until DIR/go is there)
+  reset (no answer at all)   type (type)
 DIR/auth.json: {"kind": "basic"|"bearer", "user", "password", "realm"?, "anonymous"?}
-DIR/log: one JSON object a request.
+DIR/log: one JSON object a request; "running": blobs that are being sent, with this one.
 """
 import base64
 import gzip
@@ -27,6 +28,7 @@ import os
 import random
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tarfile
@@ -35,6 +37,7 @@ import time
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER = "application/vnd.docker."
 
 
 def add_blob(top, data):
@@ -78,7 +81,8 @@ def layer(number, size, seed):
 
 def make(top, repository, tag, settings):
     get = settings.get
-    kind = get("kind", "gzip")
+    kind, docker = get("kind", "gzip"), get("format") == "docker"
+    manifest_type = DOCKER + "distribution.manifest.v2+json" if docker else MANIFEST
     layers, diff_ids = [], []
     for number in range(int(get("layers", "1"))):
         plain = layer(number, int(get("size", "100000")), get("seed", tag))
@@ -90,6 +94,10 @@ def make(top, repository, tag, settings):
         if kind == "zstd":
             packed = subprocess.run(["zstd", "-q", "-c"], input=plain, stdout=subprocess.PIPE, check=True).stdout
             media += "+zstd"
+        if get("damage"):
+            packed = packed[: len(packed) // 2] + bytes(64) + packed[len(packed) // 2 + 64 :]
+        if docker:
+            media = DOCKER + "image.rootfs.diff.tar.gzip"
         layers.append({"mediaType": media, "digest": add_blob(top, packed), "size": len(packed)})
     config = json.dumps(
         {
@@ -102,9 +110,9 @@ def make(top, repository, tag, settings):
     manifest = json.dumps(
         {
             "schemaVersion": 2,
-            "mediaType": MANIFEST,
+            "mediaType": manifest_type,
             "config": {
-                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "mediaType": DOCKER + "container.image.v1+json" if docker else "application/vnd.oci.image.config.v1+json",
                 "digest": add_blob(top, config),
                 "size": len(config),
             },
@@ -112,25 +120,27 @@ def make(top, repository, tag, settings):
         }
     ).encode()
     digest = add_blob(top, manifest)
-    name_manifest(top, repository, [tag, digest], {"type": MANIFEST, "digest": digest})
+    name_manifest(top, repository, [tag, digest], {"type": manifest_type, "digest": digest})
     print(digest)
 
 
 def index(top, repository, tag, members):
     plan = load(top + "/plan.json", {})[repository]
-    manifests = []
+    manifests, kind = [], INDEX
     for member in members:
         name, _, platform = member.partition("=")
         entry = plan[name]
+        if entry["type"].startswith(DOCKER):
+            kind = DOCKER + "distribution.manifest.list.v2+json"
         size = os.path.getsize(top + "/blobs/" + entry["digest"][7:])
         descriptor = {"mediaType": entry["type"], "digest": entry["digest"], "size": size}
         if platform:
             parts = platform.split("/")
             descriptor["platform"] = dict(zip(("os", "architecture", "variant"), parts))
         manifests.append(descriptor)
-    text = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
+    text = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": manifests}).encode()
     digest = add_blob(top, text)
-    name_manifest(top, repository, [tag, digest], {"type": INDEX, "digest": digest})
+    name_manifest(top, repository, [tag, digest], {"type": kind, "digest": digest})
     print(digest)
 
 
@@ -141,6 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     used = {}
     uploads = {}
     tokens = {}
+    running = 0
 
     def log_message(self, *_):
         pass
@@ -162,6 +173,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "range": self.headers.get("Range", ""),
         }
         with self.lock, open(self.top + "/log", "a") as out:
+            entry["running"] = Handler.running
             out.write(json.dumps(entry) + "\n")
 
     def fault(self, *kinds):
@@ -242,11 +254,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def do_GET(self):
+        blob = "/blobs/" in self.path
+        with self.lock:
+            Handler.running += blob
+        try:
+            self.respond()
+        finally:
+            with self.lock:
+                Handler.running -= blob
+
+    def respond(self):
         self.note()
         if not self.allowed():
             return
         if fault := self.fault("status"):
             return self.fail(fault["status"], "FAULT", list(fault.get("headers", {}).items()))
+        if self.fault("reset"):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return os.close(self.connection.detach())
         if fault := self.fault("redirect"):
             return self.answer(307, b"", [("Location", fault["to"] + self.path)])
         path = self.path.split("?")[0]
@@ -296,13 +322,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault := self.fault("replace"):
             with open(self.top + "/blobs/" + fault["by"][7:], "rb") as file:
                 body = file.read()
-        if self.fault("longer"):
+        if fault := self.fault("longer", "shorter"):
             # Not announced: the end of the connection is the end.
             self.close_connection = True
             self.send_response(200)
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(body + b"more")
+            self.wfile.write(body + b"more" if fault["do"] == "longer" else body[:-100])
             return
         start, status, headers = 0, 200, [("Content-Type", "application/octet-stream")]
         asked = self.headers.get("Range", "")

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -134,10 +135,9 @@ Output RegistryTest::pull(const std::string& reference, const std::vector<std::s
 }
 
 std::string RegistryTest::store_files() {
-  return observe(
-      "cd " + stage->root() +
-      " && find images layers incoming partial -not -name .lock -printf '%p %y %s\\n' 2>/dev/null | grep "
-      "-v ' d ' | sort");
+  return observe("cd " + stage->root() +
+                 " && find images layers incoming -maxdepth 3 -not -name .lock -not -type d -printf '%p %y "
+                 "%s\\n' | sort");
 }
 
 std::string RegistryTest::file_of(const std::string& image, const std::string& path) {
@@ -154,6 +154,12 @@ std::string RegistryTest::file_of(const std::string& image, const std::string& p
 
 bool RegistryTest::is_whole(const std::string& image, int layers) {
   return file_of(image, "number") == std::to_string(layers - 1);
+}
+
+int RegistryTest::count(const std::vector<Json>& requests, const std::string& part) {
+  return static_cast<int>(std::ranges::count_if(requests, [&](const Json& request) {
+    return request["path"].get<std::string>().find(part) != std::string::npos;
+  }));
 }
 
 }  // namespace rcrt::test

@@ -56,13 +56,18 @@ class RegistryTest : public StageTest {
 
   // A registry for one test.
   FakeRegistry& registry(bool tls = false);
+  std::string image(const std::string& tag = "latest") { return registry().host() + "/team/app:" + tag; }
   static Output pull(const std::string& reference, const std::vector<std::string>& options = {});
-  // Everything under images/, layers/, incoming/ and partial/ of the store, a line a file.
+  // What is in images/, layers/ and incoming/ of the store, a line a file. A partial one may
+  // stay for the next try.
   static std::string store_files();
   // The text of a file of an image, "" when the image cannot be used.
   static std::string file_of(const std::string& image, const std::string& path);
   // Every layer file of `layers` is what fake_registry.py made, by the numbers in them.
   static bool is_whole(const std::string& image, int layers);
+  static void forget(const std::string& image) { EXPECT_EQ(run({"rmi", image}).code, 0); }
+  // How many requests have this in their path.
+  static int count(const std::vector<Json>& requests, const std::string& part);
 
   std::unique_ptr<FakeRegistry> registry_;
 };
