@@ -48,6 +48,13 @@ void put_address(Json& network, const std::string& text, const std::string& gate
   network[six ? "IPv6Gateway" : "Gateway"] = gateway;
 }
 
+// Exposed ports that are not published.
+std::vector<std::string> only_exposed(const Container& container, const Json& published) {
+  auto ports = container.config.value("exposed", std::vector<std::string>());
+  std::erase_if(ports, [&](const std::string& port) { return published.contains(port); });
+  return ports;
+}
+
 Json network_settings(const Container& container) {
   Json settings = {{"IPAddress", ""},         {"IPPrefixLen", 0},         {"Gateway", ""},
                    {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},
@@ -70,32 +77,10 @@ Json network_settings(const Container& container) {
       settings["Ports"].update(bindings(*ports));
     first = false;
   }
+  for (const auto& port : only_exposed(container, settings["Ports"])) settings["Ports"][port] = nullptr;
   if (container.state.contains("pid"))
     settings["SandboxKey"] = "/proc/" + std::to_string(container.pid()) + "/ns/net";
   return settings;
-}
-
-Json mounts_of(const Json& spec, const Json& volumes) {
-  Json list = Json::array();
-  for (const auto& mount : spec.value("mounts", Json::array())) {
-    if (mount.value("type", "") != "bind") continue;
-    std::string destination = mount.value("destination", "");
-    if (destination == "/etc/hosts" || destination == "/etc/hostname" || destination == "/etc/resolv.conf")
-      continue;
-    bool writable = true;
-    for (const auto& word : mount.value("options", std::vector<std::string>()))
-      if (word == "ro" || word == "rro") writable = false;
-    list.push_back({{"Type", "bind"},
-                    {"Source", mount.value("source", "")},
-                    {"Destination", destination},
-                    {"Mode", writable ? "" : "ro"},
-                    {"RW", writable},
-                    {"Propagation", "rprivate"}});
-    for (const auto& volume : volumes)
-      if (volume.value("target", "") == destination)
-        list.back().update({{"Type", "volume"}, {"Name", volume.value("name", "")}, {"Driver", "local"}});
-  }
-  return list;
 }
 
 Json host_config(const Json& config, const Json& spec) {
@@ -120,12 +105,52 @@ Json host_config(const Json& config, const Json& spec) {
           {"SecurityOpt", config.value("securityOpt", Json::array())},
           {"NetworkMode", config.value("networks", std::vector<std::string>{"none"}).at(0)},
           {"PortBindings", bindings(config.value("ports", Json::array()))},
+          {"PublishAllPorts", config.value("publishAll", false)},
+          {"CgroupParent", config.value("cgroupParent", "")},
+          {"Annotations", spec.value("annotations", Json::object())},
           {"ExtraHosts", config.value("addHost", Json::array())},
           {"Dns", config.value("dns", Json::array())},
           {"LogConfig", {{"Type", "file"}, {"Config", Json::object()}}}};
 }
 
 }  // namespace
+
+std::vector<std::string> networks_of(const Container& container) {
+  if (container.status != Status::running)
+    return container.config.value("networks", std::vector<std::string>());
+  std::vector<std::string> names;
+  for (const auto& attached : container.state.value("networks", Json::array()))
+    names.push_back(attached.value("name", ""));
+  if (container.config.value("hostNetwork", false)) names.emplace_back("host");
+  return names;
+}
+
+Json mounts_of(const Container& container) {
+  Json list = Json::array();
+  for (const auto& mount : container.config.value("spec", Json::object()).value("mounts", Json::array())) {
+    if (mount.value("type", "") != "bind") continue;
+    std::string destination = mount.value("destination", "");
+    if (destination == "/etc/hosts" || destination == "/etc/hostname" || destination == "/etc/resolv.conf")
+      continue;
+    bool writable = true;
+    std::string propagation;
+    for (const auto& word : mount.value("options", std::vector<std::string>())) {
+      if (word == "ro" || word == "rro") writable = false;
+      if (word.ends_with("private") || word.ends_with("shared") || word.ends_with("slave"))
+        propagation = word;
+    }
+    list.push_back({{"Type", "bind"},
+                    {"Source", mount.value("source", "")},
+                    {"Destination", destination},
+                    {"Mode", writable ? "" : "ro"},
+                    {"RW", writable},
+                    {"Propagation", propagation}});
+    for (const auto& volume : container.config.value("volumes", Json::array()))
+      if (volume.value("target", "") == destination)
+        list.back().update({{"Type", "volume"}, {"Name", volume.value("name", "")}, {"Driver", "local"}});
+  }
+  return list;
+}
 
 Json describe(const Container& container, const Paths& paths) {
   const Json& config = container.config;
@@ -134,6 +159,8 @@ Json describe(const Container& container, const Paths& paths) {
   auto args = process.value("args", std::vector<std::string>());
   std::string etc = config.value("etcFolder", "");
   if (etc.empty()) etc = paths.container_state(container.id);
+  Json exposed = Json::object();
+  for (const auto& port : config.value("exposed", std::vector<std::string>())) exposed[port] = Json::object();
   return {{"Id", container.id},
           {"Created", timestamp(config.value("created", int64_t{0}))},
           {"Path", args.empty() ? "" : args[0]},
@@ -148,7 +175,7 @@ Json describe(const Container& container, const Paths& paths) {
           {"RestartCount", 0},
           {"Driver", config.value("storage", "")},
           {"Platform", "linux"},
-          {"Mounts", mounts_of(spec, config.value("volumes", Json::array()))},
+          {"Mounts", mounts_of(container)},
           {"HostConfig", host_config(config, spec)},
           {"Config",
            {{"Hostname", config.value("hostname", "")},
@@ -161,6 +188,7 @@ Json describe(const Container& container, const Paths& paths) {
             {"Image", config.value("image", "")},
             {"WorkingDir", process.value("cwd", "/")},
             {"Labels", config.value("labels", Json::object())},
+            {"ExposedPorts", exposed},
             {"StopSignal", config.value("stopSignal", "")},
             {"StopTimeout", config.value("stopTimeout", 10)}}},
           {"NetworkSettings", network_settings(container)}};
@@ -181,13 +209,17 @@ Json describe(const Image& image) {
 
 std::string ports_text(const Container& container) {
   std::string text;
+  Json published = Json::object();
   for (const auto& attached : container.state.value("networks", Json::array()))
     for (const auto& port : attached["result"].value("ports", Json::array())) {
       std::string ip = port.value("host_ip", "");
       if (ip.find(':') != std::string::npos) ip = "[" + ip + "]";
       text += (text.empty() ? "" : ", ") + (ip.empty() ? "0.0.0.0" : ip) + ":" +
               std::to_string(port.value("host_port", 0)) + "->" + port_key(port);
+      published[port_key(port)] = true;
     }
+  if (container.status == Status::running)
+    for (const auto& port : only_exposed(container, published)) text += (text.empty() ? "" : ", ") + port;
   return text;
 }
 

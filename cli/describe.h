@@ -2,6 +2,9 @@
 // A container and an image in the shape of docker's inspect.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/container.h"
 #include "core/image_store.h"
 
@@ -10,7 +13,12 @@ namespace rcrt::cli {
 Json describe(const Container& container, const Paths& paths);
 Json describe(const Image& image);
 
-// "0.0.0.0:8080->80/tcp, ..." of a running container's networks.
+// The names of the networks it is on, or was.
+std::vector<std::string> networks_of(const Container& container);
+// What is mounted for the user: {"Type","Source","Destination","RW",...}; of a volume its "Name" too.
+Json mounts_of(const Container& container);
+// "0.0.0.0:8080->80/tcp, ..." of a running container's networks; "80/tcp" of what is
+// exposed only.
 std::string ports_text(const Container& container);
 // "Up 3 minutes", "Exited (0) 2 hours ago".
 std::string status_text(const Container& container);

@@ -10,36 +10,6 @@
 #include "core/process.h"
 
 namespace rcrt::cli {
-namespace {
-
-std::string as_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_null()) return "<no value>";
-  return value.dump();
-}
-
-std::string trim(const std::string& text) {
-  auto first = text.find_first_not_of(' ');
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
-
-Result<Json> field(const std::string& path, const Json& data, const std::string& whole) {
-  if (path.empty() || path[0] != '.' || path.find_first_of(" |()\"") != std::string::npos)
-    return error("template not understood", whole, "known: {{.Field.Field}} and {{json .Field}}", EINVAL);
-  const Json* at = &data;
-  for (size_t start = 1; start < path.size();) {
-    size_t end = path.find('.', start);
-    std::string name = path.substr(start, end == std::string::npos ? end : end - start);
-    if (!at->is_object() || !at->contains(name))
-      return error("no such field", path, "see it all without --format", EINVAL);
-    at = &(*at)[name];
-    start = end == std::string::npos ? path.size() : end + 1;
-  }
-  return *at;
-}
-
-}  // namespace
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
@@ -56,27 +26,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     text += '\n';
   }
   return text;
-}
-
-Result<std::string> apply_template(const std::string& text, const Json& data) {
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    if (text.compare(at, 2, "{{") == 0) {
-      auto end = text.find("}}", at);
-      if (end == std::string::npos) return error("template does not end", text, "close {{ with }}", EINVAL);
-      std::string inner = trim(text.substr(at + 2, end - at - 2));
-      bool json = inner.starts_with("json ");
-      RCRT_ASSIGN(Json value, field(json ? trim(inner.substr(5)) : inner, data, text));
-      out += json ? value.dump() : as_text(value);
-      at = end + 2;
-    } else if (text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == 't' || text[at + 1] == 'n')) {
-      out += text[at + 1] == 't' ? '\t' : '\n';
-      at += 2;
-    } else {
-      out += text[at++];
-    }
-  }
-  return out;
 }
 
 std::string age(int64_t then) {

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What the listing verbs share: tables, times, and the part of Go's templates that people
-// use with --format.
+// What the listing verbs share: tables, times and sizes.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "core/json.h"
-
 namespace rcrt::cli {
 
 // Columns aligned, two or more spaces between them; the first row is the header.
 std::string table(const std::vector<std::vector<std::string>>& rows);
-
-// "{{.State.Running}}", "{{.Name}}\t{{json .Labels}}": fields by name and `json`; anything
-// else of Go's templates is an Error. "\t" and "\n" as two characters are understood.
-Result<std::string> apply_template(const std::string& text, const Json& data);
 
 // "3 minutes ago" without "ago".
 std::string age(int64_t nanoseconds_since_epoch);

@@ -2,6 +2,7 @@
 #include "cli/listing.h"
 
 #include "cli/format.h"
+#include "cli/template.h"
 #include "core/run_options.h"
 
 namespace rcrt::cli {

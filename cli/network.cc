@@ -21,7 +21,9 @@ Result<int> ls(Context& context, const std::vector<std::string>& args) {
 }
 
 Result<int> inspect(Context& context, const std::vector<std::string>& args) {
-  RCRT_ASSIGN(auto line, context.parse("rcrt network inspect NETWORK ...", kNone, args));
+  po::options_description own("Options of network inspect");
+  own.add_options()("format,f", word("TEMPLATE"), "a template: {{.Driver}}");
+  RCRT_ASSIGN(auto line, context.parse("rcrt network inspect NETWORK ...", own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 1, 1000, "rcrt network inspect NETWORK ..."));
   RCRT_ASSIGN(Engine* const engine, context.engine());
@@ -44,7 +46,7 @@ Result<int> inspect(Context& context, const std::vector<std::string>& args) {
                     {"Containers", containers}});
     return {};
   });
-  printf("%s\n", list.dump(4).c_str());
+  RCRT_TRY(print_inspected(*line, list));
   return code;
 }
 

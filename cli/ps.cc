@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cli/command.h"
+#include "cli/container_filter.h"
 #include "cli/describe.h"
 #include "cli/format.h"
 #include "cli/listing.h"
@@ -11,6 +12,19 @@ namespace {
 
 constexpr size_t kShortId = 12;
 constexpr size_t kCommandWidth = 20;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+std::string mount_names(const Container& container) {
+  std::vector<std::string> names;
+  for (const auto& mount : mounts_of(container))
+    names.push_back(mount.value("Name", mount.value("Source", "")));
+  return joined(names);
+}
 
 Json row_of(const Container& container, bool whole) {
   std::string command = command_text(container);
@@ -24,6 +38,8 @@ Json row_of(const Container& container, bool whole) {
           {"Status", status_text(container)},
           {"Ports", ports_text(container)},
           {"Names", container.name()},
+          {"Networks", joined(networks_of(container))},
+          {"Mounts", mount_names(container)},
           {"Labels", container.config.value("labels", Json::object())}};
 }
 
@@ -31,25 +47,33 @@ Json row_of(const Container& container, bool whole) {
 
 Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
   auto own = list_options("ps");
-  own.add_options()                                      //
-      ("all,a", toggle(), "also those that do not run")  //
+  own.add_options()                                                                                      //
+      ("all,a", toggle(), "also those that do not run")                                                  //
+      ("filter,f", words("FILTER"), kContainerFilters)                                                   //
+      ("last,n", po::value<unsigned>()->value_name("N"), "the last N made, also those that do not run")  //
+      ("latest,l", toggle(), "the same as --last=1")                                                     //
       ("no-trunc", toggle(), "whole ids and commands");
   RCRT_ASSIGN(auto line, context.parse("rcrt ps [-a]", own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 0, 0, "rcrt ps [-a]"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
+  RCRT_ASSIGN(ContainerFilter filter, container_filter(*engine, line->list("filter")));
+  const bool last = line->has("last") || line->flag("latest");
+  const bool all = line->flag("all") || last || filter.all;
   std::vector<Container> containers;
   for (const auto& id : engine->containers().ids()) {
     // A dead one is rolled back by whoever meets it.
     if (auto treated = engine->recover_one(id); !treated) print_warning(treated.error().message());
     auto container = engine->containers().load(id);
     if (!container) continue;  // removed meanwhile
-    if (container->status == Status::running || line->flag("all"))
+    if ((container->status == Status::running || all) && filter.fits(*container))
       containers.push_back(std::move(*container));
   }
   std::ranges::sort(containers, [](const Container& a, const Container& b) {
     return a.config.value("created", int64_t{0}) > b.config.value("created", int64_t{0});
   });
+  size_t most = !last ? containers.size() : line->flag("latest") ? 1 : line->options["last"].as<unsigned>();
+  if (containers.size() > most) containers.resize(most);
   std::vector<Json> rows;
   for (const auto& container : containers) rows.push_back(row_of(container, wants_whole(*line)));
   RCRT_TRY(print_list(*line, rows,

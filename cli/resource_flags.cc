@@ -75,19 +75,21 @@ Result<void> cpu_flags(const CommandLine& line, Json& resources) {
   return {};
 }
 
-// "/dev/sda:10m" or "/dev/sda:1000".
-Result<Json> throttle(const char* flag, const std::string& text, bool bytes) {
+// "/dev/sda:VALUE": the device, and the value in `member`.
+Result<Json> of_device(const char* flag, const std::string& text, const char* member, int64_t least,
+                       int64_t most, bool suffixes) {
   auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0)
-    return error(std::string("invalid --") + flag, text, "write it as /dev/NAME:RATE", EINVAL);
+    return error(std::string("invalid --") + flag, text, "write it as /dev/NAME:NUMBER", EINVAL);
   std::string path = text.substr(0, colon);
   struct stat st;
   if (stat(path.c_str(), &st) != 0) return errno_error("cannot find device", path);
   if (!S_ISBLK(st.st_mode)) return error("not a block device", path, {}, EINVAL);
-  RCRT_ASSIGN(int64_t rate, parse_size(text.substr(colon + 1)));
-  if (rate <= 0 || (!bytes && text.find_first_not_of("0123456789", colon + 1) != std::string::npos))
-    return error(std::string("invalid --") + flag, text, "the rate is a number above 0", EINVAL);
-  return Json{{"major", major(st.st_rdev)}, {"minor", minor(st.st_rdev)}, {"rate", rate}};
+  RCRT_ASSIGN(int64_t value, parse_size(text.substr(colon + 1)));
+  if (value < least || value > most ||
+      (!suffixes && text.find_first_not_of("0123456789", colon + 1) != std::string::npos))
+    return error(std::string("invalid --") + flag, text, "the number is out of range", EINVAL);
+  return Json{{"major", major(st.st_rdev)}, {"minor", minor(st.st_rdev)}, {member, value}};
 }
 
 Result<void> io_flags(const CommandLine& line, Json& resources) {
@@ -95,12 +97,16 @@ Result<void> io_flags(const CommandLine& line, Json& resources) {
   if (line.has("blkio-weight")) {
     RCRT_ASSIGN(io["weight"], integer(line, "blkio-weight", 10, 1000));
   }
+  for (const auto& text : line.list("blkio-weight-device")) {
+    RCRT_ASSIGN(Json entry, of_device("blkio-weight-device", text, "weight", 10, 1000, false));
+    io["weightDevice"].push_back(std::move(entry));
+  }
   for (auto [flag, member, bytes] : {std::tuple{"device-read-bps", "throttleReadBpsDevice", true},
                                      {"device-write-bps", "throttleWriteBpsDevice", true},
                                      {"device-read-iops", "throttleReadIOPSDevice", false},
                                      {"device-write-iops", "throttleWriteIOPSDevice", false}}) {
     for (const auto& text : line.list(flag)) {
-      RCRT_ASSIGN(Json entry, throttle(flag, text, bytes));
+      RCRT_ASSIGN(Json entry, of_device(flag, text, "rate", 1, int64_t{1} << 62, bytes));
       io[member].push_back(std::move(entry));
     }
   }

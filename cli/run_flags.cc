@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cli/run_flags.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 
+#include "base/path.h"
 #include "cli/attach.h"
 #include "core/files.h"
 
@@ -50,6 +49,12 @@ Result<void> namespace_flags(const CommandLine& line, RunOptions& options) {
     RCRT_ASSIGN(IdMapping mapping, parse_id_mapping(text));
     options.gid_map.push_back(mapping);
   }
+  std::string users = line.text("userns");
+  if (!users.empty() && users != "host")
+    return error("unknown mode for --userns", users, "use host, or map ids with --uidmap and --gidmap",
+                 EINVAL);
+  if (users == "host" && (!options.uid_map.empty() || !options.gid_map.empty()))
+    return error("--userns=host excludes --uidmap and --gidmap", "", {}, EINVAL);
   for (const auto& text : line.list("time-offset")) {
     RCRT_ASSIGN(auto pair, key_value("time-offset", text));
     int64_t seconds = 0;
@@ -60,64 +65,6 @@ Result<void> namespace_flags(const CommandLine& line, RunOptions& options) {
                    EINVAL);
     options.time_offsets[pair.first] = {{"secs", seconds}, {"nanosecs", 0}};
   }
-  return {};
-}
-
-bool is_address(int family, const std::string& text) {
-  in6_addr bytes;
-  return inet_pton(family, text.c_str(), &bytes) == 1;
-}
-
-// "fe80::1%eth0" too, as a resolver takes it.
-bool is_address(const std::string& text) {
-  return is_address(AF_INET, text) || is_address(AF_INET6, text.substr(0, text.find('%')));
-}
-
-bool is_mac(const std::string& text) {
-  constexpr size_t kSize = sizeof "02:00:00:00:00:01" - 1;
-  if (text.size() != kSize) return false;
-  for (size_t i = 0; i < kSize; ++i)
-    if (i % 3 == 2 ? text[i] != ':' : isxdigit(static_cast<unsigned char>(text[i])) == 0) return false;
-  return true;
-}
-
-Result<void> network_flags(const CommandLine& line, RunOptions& options) {
-  for (const auto& text : line.list("publish")) {
-    RCRT_ASSIGN(auto ports, parse_publish(text));
-    options.ports.insert(options.ports.end(), ports.begin(), ports.end());
-  }
-  options.add_host = line.list("add-host");
-  for (auto& entry : options.add_host) {
-    auto separator = entry.find_first_of(":=");
-    if (separator == 0 || separator == std::string::npos)
-      return error("invalid --add-host", entry, "write it as NAME:ADDRESS", EINVAL);
-    entry[separator] = ':';
-    if (entry.find_first_of("\n\t ") != std::string::npos)
-      return error("invalid --add-host", entry, "no white space in it", EINVAL);
-    std::string address = entry.substr(separator + 1);
-    if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
-    if (address != "host-gateway" && !is_address(address))
-      return error("invalid --add-host", entry, "the address is IPv4, IPv6 or host-gateway", EINVAL);
-    entry.replace(separator + 1, std::string::npos, address);
-  }
-  options.dns = line.list("dns");
-  options.dns_search = line.list("dns-search");
-  options.dns_options = line.list("dns-option");
-  for (const auto* list : {&options.dns, &options.dns_search, &options.dns_options})
-    for (const auto& word : *list)
-      if (word.find_first_of("\n\t ") != std::string::npos)
-        return error("invalid DNS setting", word, "no white space in it", EINVAL);
-  for (const auto& server : options.dns)
-    if (!is_address(server)) return error("invalid --dns", server, "give a name server's address", EINVAL);
-  options.ip = line.text("ip");
-  options.ip6 = line.text("ip6");
-  options.mac = line.text("mac-address");
-  if (!options.ip.empty() && !is_address(AF_INET, options.ip))
-    return error("invalid --ip", options.ip, "give an IPv4 address", EINVAL);
-  if (!options.ip6.empty() && !is_address(AF_INET6, options.ip6))
-    return error("invalid --ip6", options.ip6, "give an IPv6 address", EINVAL);
-  if (!options.mac.empty() && !is_mac(options.mac))
-    return error("invalid --mac-address", options.mac, "write it as 02:00:00:00:00:01", EINVAL);
   return {};
 }
 
@@ -145,62 +92,69 @@ Result<void> mount_flags(const CommandLine& line, RunOptions& options) {
 
 po::options_description run_flags() {
   po::options_description d("Options of run");
-  d.add_options()                                                                         //
-      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                  //
-      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                         //
-      ("cap-add", words("CAP"), "add a capability, or ALL")                               //
-      ("cap-drop", words("CAP"), "drop a capability, or ALL")                             //
-      ("authfile", word("FILE"), "registries' credentials, instead of the usual files")   //
-      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                       //
-      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                     //
-      ("cidfile", word("FILE"), "write the container's id to a file")                     //
-      ("cpu-period", word("USEC"), "CPU period")                                          //
-      ("cpu-quota", word("USEC"), "CPU time in each period")                              //
-      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                       //
-      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                       //
-      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                           //
-      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                              //
-      ("cpuset-mems", word("LIST"), "memory nodes to use")                                //
-      ("detach,d", toggle(), "run in the background, print the id")                       //
-      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                           //
-      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")               //
-      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")              //
-      ("device-read-iops", words("DEV:N"), "read limit in operations a second")           //
-      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")            //
-      ("device-write-iops", words("DEV:N"), "write limit in operations a second")         //
-      ("dns", words("ADDRESS"), "name server")                                            //
-      ("dns-option", words("OPTION"), "resolver option")                                  //
-      ("dns-search", words("DOMAIN"), "search domain")                                    //
-      ("domainname", word("NAME"), "NIS domain name")                                     //
-      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")                //
-      ("env,e", words("NAME[=VALUE]"), "environment variable")                            //
-      ("env-file", words("FILE"), "environment variables, one a line")                    //
-      ("explain", toggle(), "print the plan as JSON and do nothing")                      //
-      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")              //
-      ("group-add", words("GROUP"), "further group")                                      //
-      ("hostname,h", word("NAME"), "host name inside")                                    //
-      ("init", toggle(), "run a small init that reaps and forwards signals")              //
-      ("interactive,i", toggle(), "keep standard input open")                             //
-      ("ip", word("ADDRESS"), "IPv4 address")                                             //
-      ("ip6", word("ADDRESS"), "IPv6 address")                                            //
-      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")             //
-      ("label,l", words("KEY=VALUE"), "label")                                            //
-      ("mac-address", word("MAC"), "hardware address")                                    //
-      ("memory,m", word("SIZE"), "memory limit")                                          //
-      ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")  //
-      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")    //
-      ("mount", words("KEY=VALUE,..."), "type=bind|volume|tmpfs,source=...,target=...")   //
-      ("name", word("NAME"), "name of the container")                                     //
-      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")               //
-      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")             //
-      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                  //
-      ("platform", word("OS/ARCH"), "which image of several to pull: linux/arm64")        //
-      ("privileged", toggle(), "all capabilities and devices")                            //
-      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                  //
-      ("pull", word("WHEN"), "pull the image: missing (the default), always or never")    //
-      ("quiet,q", toggle(), "say nothing while pulling")                                  //
-      ("read-only", toggle(), "read-only root")                                           //
-      ("rm", toggle(), "remove the container when it ends")                               //
+  d.add_options()                                                                                //
+      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                         //
+      ("annotation", words("KEY=VALUE"), "annotation of the OCI configuration")                  //
+      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                                //
+      ("blkio-weight-device", words("DEV:N"), "block I/O weight of a device")                    //
+      ("cap-add", words("CAP"), "add a capability, or ALL")                                      //
+      ("cap-drop", words("CAP"), "drop a capability, or ALL")                                    //
+      ("authfile", word("FILE"), "registries' credentials, instead of the usual files")          //
+      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                              //
+      ("cgroup-parent", word("PATH"), "make the container's cgroup below this one (/rcrt)")      //
+      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                            //
+      ("cidfile", word("FILE"), "write the container's id to a file")                            //
+      ("cpu-period", word("USEC"), "CPU period")                                                 //
+      ("cpu-quota", word("USEC"), "CPU time in each period")                                     //
+      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                              //
+      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                              //
+      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                                  //
+      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                                     //
+      ("cpuset-mems", word("LIST"), "memory nodes to use")                                       //
+      ("detach,d", toggle(), "run in the background, print the id")                              //
+      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                                  //
+      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")                      //
+      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")                     //
+      ("device-read-iops", words("DEV:N"), "read limit in operations a second")                  //
+      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")                   //
+      ("device-write-iops", words("DEV:N"), "write limit in operations a second")                //
+      ("dns", words("ADDRESS"), "name server")                                                   //
+      ("dns-option", words("OPTION"), "resolver option")                                         //
+      ("dns-search", words("DOMAIN"), "search domain")                                           //
+      ("domainname", word("NAME"), "NIS domain name")                                            //
+      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")                       //
+      ("env,e", words("NAME[=VALUE]"), "environment variable")                                   //
+      ("env-file", words("FILE"), "environment variables, one a line")                           //
+      ("explain", toggle(), "print the plan as JSON and do nothing")                             //
+      ("expose", words("PORT[/PROTO]"), "a port that the container serves")                      //
+      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")                     //
+      ("group-add", words("GROUP"), "further group")                                             //
+      ("hostname,h", word("NAME"), "host name inside")                                           //
+      ("init", toggle(), "run a small init that reaps and forwards signals")                     //
+      ("interactive,i", toggle(), "keep standard input open")                                    //
+      ("ip", word("ADDRESS"), "IPv4 address")                                                    //
+      ("ip6", word("ADDRESS"), "IPv6 address")                                                   //
+      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")                    //
+      ("label,l", words("KEY=VALUE"), "label")                                                   //
+      ("label-file", words("FILE"), "labels, one a line")                                        //
+      ("mac-address", word("MAC"), "hardware address")                                           //
+      ("memory,m", word("SIZE"), "memory limit")                                                 //
+      ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")         //
+      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")           //
+      ("mount", words("KEY=VALUE,..."), "type=bind|volume|tmpfs,source=...,target=...")          //
+      ("name", word("NAME"), "name of the container")                                            //
+      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")                      //
+      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")                    //
+      ("pidfile", word("FILE"), "write the process id of the container to a file")               //
+      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                         //
+      ("platform", word("OS/ARCH"), "which image of several to pull: linux/arm64")               //
+      ("privileged", toggle(), "all capabilities and devices")                                   //
+      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                         //
+      ("publish-all,P", toggle(), "publish all exposed ports, each on a free port of the host")  //
+      ("pull", word("WHEN"), "pull the image: missing (the default), always or never")           //
+      ("quiet,q", toggle(), "say nothing while pulling")                                         //
+      ("read-only", toggle(), "read-only root")                                                  //
+      ("rm", toggle(), "remove the container when it ends")                                      //
       ("security-opt", words("OPTION"),
        "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")                              //
       ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                                                //
@@ -215,6 +169,7 @@ po::options_description run_flags() {
       ("uidmap", words("INSIDE:HOST:SIZE"), "user ids in a new user namespace")                           //
       ("ulimit", words("NAME=SOFT[:HARD]"), "resource limit")                                             //
       ("user,u", word("USER[:GROUP]"), "user to run as")                                                  //
+      ("userns", word("MODE"), "user namespace: host (none of its own; see uidmap)")                      //
       ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")                             //
       ("volume,v", words("[SOURCE:]INSIDE[:ro]"),
        "bind mount of a path, or a volume by its name or without one")  //
@@ -253,7 +208,15 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   options.cap_add = line.list("cap-add");
   options.cap_drop = line.list("cap-drop");
   options.security_opt = line.list("security-opt");
-  options.labels = line.list("label");
+  for (const auto& file : line.list("label-file")) {
+    RCRT_ASSIGN(auto lines, lines_of(file));
+    options.labels.insert(options.labels.end(), lines.begin(), lines.end());
+  }
+  for (const auto& label : line.list("label")) options.labels.push_back(label);
+  for (const auto& text : line.list("annotation")) {
+    RCRT_ASSIGN(auto pair, key_value("annotation", text));
+    options.annotations.insert_or_assign(std::move(pair.first), std::move(pair.second));
+  }
   options.devices = line.list("device");
   options.device_rules = line.list("device-cgroup-rule");
   for (const auto& text : line.list("sysctl")) {
@@ -282,6 +245,9 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   options.privileged = line.flag("privileged");
   options.init = line.flag("init");
   options.cid_file = line.text("cidfile");
+  options.pid_file = line.text("pidfile");
+  options.cgroup_parent = line.text("cgroup-parent");
+  if (!options.cgroup_parent.empty()) options.cgroup_parent = "/" + clean_path(options.cgroup_parent);
   if (options.tty) std::tie(options.rows, options.columns) = terminal_size();
   return options;
 }

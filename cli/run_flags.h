@@ -9,6 +9,8 @@ namespace rcrt::cli {
 
 po::options_description run_flags();
 Result<RunOptions> run_options(const CommandLine& line, const Globals& globals);
+// Ports, names and addresses among the flags.
+Result<void> network_flags(const CommandLine& line, RunOptions& options);
 // The limits among the flags as OCI linux.resources.
 Result<Json> resource_options(const CommandLine& line);
 

@@ -3,6 +3,7 @@
 
 #include <rcrt/network.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "core/files.h"
@@ -159,6 +160,9 @@ Result<void> Creation::write_state(const char* status) {
 }
 
 Result<Running> Creation::run() {
+  if (!options_.cid_file.empty() && access(options_.cid_file.c_str(), F_OK) == 0)
+    return error("file for the container's id exists", options_.cid_file,
+                 "another container may be running: remove the file, or name another", EEXIST);
   RCRT_ASSIGN(resolved_, resolve());
   RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor()));
   launcher_ = std::move(launcher);
@@ -179,6 +183,8 @@ Result<Running> Creation::run() {
   fault_point("started");
   RCRT_TRY(journal("started", "", Json::object()));
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));
+  if (!options_.pid_file.empty())
+    RCRT_TRY(write_file(options_.pid_file, std::to_string(process_->pid), Durable::no, 0644));
   done_ = true;
   lock_.reset();
   return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", "")};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is recorded of a container.
+#include <set>
+
 #include "core/creation.h"
 #include "core/process.h"
 
@@ -14,6 +16,13 @@ Json ports_json(const std::vector<PublishedPort>& ports) {
                     {"container_port", port.container_port},
                     {"protocol", port.protocol}});
   return list;
+}
+
+// "80/tcp", each once.
+std::set<std::string> port_keys(const std::vector<PublishedPort>& ports) {
+  std::set<std::string> keys;
+  for (const auto& port : ports) keys.insert(std::to_string(port.container_port) + "/" + port.protocol);
+  return keys;
 }
 
 }  // namespace
@@ -55,6 +64,9 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"pluginFolders", paths.plugin_folders},
           {"networks", options.networks},
           {"ports", ports_json(options.ports)},
+          {"exposed", port_keys(options.exposed)},
+          {"publishAll", options.publish_all},
+          {"cgroupParent", options.cgroup_parent},
           {"ip", options.ip},
           {"ip6", options.ip6},
           {"mac", options.mac},

@@ -40,6 +40,23 @@ Result<void> Creation::join_network(Resolved& resolved, const std::string& mode)
   return {};
 }
 
+// What the image exposes too; with --publish-all a free port for each that has none yet.
+Result<void> Creation::expose_ports(const Json& image_config) {
+  if (auto it = image_config.find("ExposedPorts"); it != image_config.end() && it->is_object())
+    for (const auto& [port, nothing] : it->items()) {
+      RCRT_ASSIGN(auto ports, parse_expose(port));
+      options_.exposed.insert(options_.exposed.end(), ports.begin(), ports.end());
+    }
+  if (!options_.publish_all) return {};
+  for (const auto& port : options_.exposed) {
+    auto same = [&](const PublishedPort& other) {
+      return other.container_port == port.container_port && other.protocol == port.protocol;
+    };
+    if (std::ranges::none_of(options_.ports, same)) options_.ports.push_back(port);
+  }
+  return {};
+}
+
 Result<Resolved> Creation::resolve(Engine::Missing missing) {
   Resolved resolved;
   RCRT_TRY(join_namespaces());
@@ -55,6 +72,7 @@ Result<Resolved> Creation::resolve(Engine::Missing missing) {
     resolved.image_id = image.id;
     resolved.layers = std::move(image.layers);
   }
+  RCRT_TRY(expose_ports(resolved.image_config));
   bool joins = false;
   RCRT_TRY(engine_.choose_volumes(options_.mounts, resolved.image_config));
   for (const auto& name : options_.networks) {

@@ -143,6 +143,11 @@ Result<std::vector<PublishedPort>> parse_publish(const std::string& text) {
   return ports;
 }
 
+Result<std::vector<PublishedPort>> parse_expose(const std::string& text) {
+  if (text.find(':') != std::string::npos) return usage("port to expose", text, "PORT[-PORT][/tcp|udp|sctp]");
+  return parse_publish(text);
+}
+
 Result<BindMount> parse_volume(const std::string& text) {
   auto parts = split_words(text, ':');
   if (parts.size() == 1)

@@ -52,16 +52,19 @@ struct RunOptions {
   std::vector<std::string> env, groups, cap_add, cap_drop, security_opt, labels;
   std::vector<BindMount> mounts;
   std::vector<PublishedPort> ports;
+  std::vector<PublishedPort> exposed;  // host_port 0; with those of the image once it is known
+  bool publish_all = false;
   std::vector<std::string> add_host, dns, dns_search, dns_options;
   std::string ip, ip6, mac;
   std::vector<std::string> devices;       // HOST[:CONTAINER[:rwm]]
   std::vector<std::string> device_rules;  // "c 1:3 rwm"
-  std::map<std::string, std::string> sysctls;
+  std::map<std::string, std::string> sysctls, annotations;
+  std::string cgroup_parent;        // absolute; empty: /rcrt
   Json rlimits = Json::array();     // OCI process.rlimits
   Json resources = Json::object();  // OCI linux.resources, without devices
   std::optional<int> oom_score_adj;
-  std::string shm_size;                                                  // bytes, decimal
-  std::string pid_mode, ipc_mode, uts_mode, cgroupns_mode, userns_mode;  // "", "host", "private"
+  std::string shm_size;                                     // bytes, decimal
+  std::string pid_mode, ipc_mode, uts_mode, cgroupns_mode;  // "", "host", "private"
   std::vector<IdMapping> uid_map, gid_map;
   std::map<std::string, Json> time_offsets;  // "monotonic" -> {"secs":..,"nanosecs":..}
 
@@ -69,7 +72,7 @@ struct RunOptions {
   bool privileged = false, init = false;
   std::string stop_signal;
   int stop_timeout = 10;
-  std::string cid_file;
+  std::string cid_file, pid_file;
   unsigned rows = 0, columns = 0;  // of the caller's terminal, with tty
 };
 
@@ -77,6 +80,8 @@ struct RunOptions {
 Result<int64_t> parse_size(const std::string& text, bool allow_unlimited = false);
 // "[ip:][hostport:]port[/proto]", with ranges "8000-8010:80-90" giving several.
 Result<std::vector<PublishedPort>> parse_publish(const std::string& text);
+// "port[/proto]", "8000-8010".
+Result<std::vector<PublishedPort>> parse_expose(const std::string& text);
 // "/host:/inside[:ro,...]", "./host:/inside", "volume:/inside", or "/inside" for a volume without a name.
 Result<BindMount> parse_volume(const std::string& text);
 // "type=bind,source=/a,target=/b,readonly", "type=volume,source=name,target=/b".

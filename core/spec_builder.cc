@@ -217,7 +217,7 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
 
   Json linux = Json::object();
   RCRT_ASSIGN(linux["namespaces"], namespaces(options, input));
-  linux["cgroupsPath"] = "/rcrt/" + input.id;
+  linux["cgroupsPath"] = (options.cgroup_parent.empty() ? "/rcrt" : options.cgroup_parent) + "/" + input.id;
   if (!options.uid_map.empty() || !options.gid_map.empty()) {
     linux["uidMappings"] = id_mappings(options.uid_map.empty() ? options.gid_map : options.uid_map);
     linux["gidMappings"] = id_mappings(options.gid_map.empty() ? options.uid_map : options.gid_map);
@@ -244,6 +244,7 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
                {"root", {{"path", "rootfs"}, {"readonly", options.read_only}}},
                {"mounts", mount_list},
                {"linux", linux}};
+  if (!options.annotations.empty()) spec["annotations"] = options.annotations;
   if (options.uts_mode != "host") {
     spec["hostname"] = hostname;
     if (!options.domainname.empty()) spec["domainname"] = options.domainname;

@@ -56,6 +56,17 @@ TEST(ParsePublish, Forms) {
   EXPECT_THAT(published("65535"), ElementsAre("|0|65535|tcp"));
 }
 
+TEST(ParseExpose, PortsOnly) {
+  auto exposed = [](const char* text) {
+    return parse_expose(text).value_or(std::vector<PublishedPort>()).size();
+  };
+  EXPECT_EQ(exposed("80"), 1u);
+  EXPECT_EQ(exposed("80/udp"), 1u);
+  EXPECT_EQ(exposed("80-89/tcp"), 10u);
+  for (const char* text : {"", "0", "8080:80", "127.0.0.1::80", "80/icmp", "http"})
+    EXPECT_EQ(exposed(text), 0u) << text;
+}
+
 TEST(ParsePublish, Refused) {
   for (const char* text : {"",
                            ":",

@@ -228,6 +228,22 @@ TEST_F(IsolationTest, UserNamespace) {
       << output;
 }
 
+TEST_F(IsolationTest, UserNamespaceOfTheHost) {
+  EXPECT_EQ(ns({"--userns=host"}, "user"), own("user"));
+  expect_refused(box({"--userns=nosuch"}, {"true"}), "nosuch");
+  expect_refused(box({"--userns=host", "--uidmap", "0:100000:65536"}, {"true"}), "excludes");
+}
+
+TEST_F(IsolationTest, CgroupParent) {
+  if (access("/sys/fs/cgroup/cgroup.procs", W_OK) != 0) GTEST_SKIP() << "no cgroup v2 here to make groups in";
+  std::string id = run({"run", "-d", "--cgroup-parent", "e2e-parent/below", "busybox", "sleep", "1000"}).out;
+  id = id.substr(0, id.find('\n'));
+  EXPECT_EQ(access(("/sys/fs/cgroup/e2e-parent/below/" + id + "/cgroup.procs").c_str(), F_OK), 0);
+  EXPECT_EQ(stage->inspect(id)["HostConfig"]["CgroupParent"], "/e2e-parent/below");
+  EXPECT_EQ(run({"rm", "-f", id}).code, 0);
+  EXPECT_TRUE(eventually([] { return access("/sys/fs/cgroup/e2e-parent", F_OK) != 0; }));
+}
+
 TEST_F(IsolationTest, TimeNamespace) {
   Output output = sh({"--time-offset", "boottime=864000000"}, "cut -d. -f1 /proc/uptime");
   EXPECT_GT(atol(output.out.c_str()), 864000000) << output;

@@ -127,8 +127,18 @@ TEST_F(RunTest, WritesTheIdToAFile) {
   std::getline(std::ifstream(file), id);
   EXPECT_EQ(id + "\n", output.out);
   EXPECT_EQ(id.size(), 64u);
+  expect_refused(run({"run", "--rm", "--cidfile", file, "busybox", "true"}), file);
   EXPECT_EQ(run({"wait", id}).out, "0\n");
   EXPECT_EQ(run({"rm", id}).code, 0);
+}
+
+TEST_F(RunTest, WritesTheProcessIdToAFile) {
+  std::string file = stage->dir() + "/pid";
+  ASSERT_EQ(run({"run", "-d", "--name", "known", "--pidfile", file, "busybox", "sleep", "1000"}).code, 0);
+  int pid = 0;
+  std::ifstream(file) >> pid;
+  EXPECT_EQ(stage->inspect("known")["State"]["Pid"], pid);
+  EXPECT_EQ(run({"rm", "-f", "known"}).code, 0);
 }
 
 TEST_F(RunTest, RunsADirectoryAsItIs) {

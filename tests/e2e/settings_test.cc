@@ -185,10 +185,16 @@ TEST_F(SettingsTest, SharedMemorySize) {
 }
 
 TEST_F(SettingsTest, Labels) {
-  ASSERT_EQ(run({"run", "-d", "--name", "labelled", "--label", "a=b", "-l", "bare", "busybox", "true"}).code,
+  std::string file = stage->file("labels", "# a comment\na=from file\nc=d e\n\n");
+  ASSERT_EQ(run({"run", "-d", "--name", "labelled", "--label-file", file, "--label", "a=b", "-l", "bare",
+                 "--annotation", "org.example.note=kept", "busybox", "true"})
+                .code,
             0);
-  Json labels = stage->inspect("labelled")["Config"]["Labels"];
-  EXPECT_EQ(labels, (Json{{"a", "b"}, {"bare", ""}}));
+  Json shown = stage->inspect("labelled");
+  EXPECT_EQ(shown["Config"]["Labels"], (Json{{"a", "b"}, {"bare", ""}, {"c", "d e"}}));
+  EXPECT_EQ(shown["HostConfig"]["Annotations"], (Json{{"org.example.note", "kept"}}));
+  expect_refused(run({"run", "--rm", "--label-file", file + ".none", "busybox", "true"}), file + ".none");
+  expect_refused(box({"--annotation", "bare"}, {"true"}), "bare");
   EXPECT_EQ(run({"wait", "labelled"}).code, 0);
   EXPECT_EQ(run({"rm", "labelled"}).code, 0);
 }

@@ -45,6 +45,7 @@ TEST_F(ConnectTest, ARunningContainerGetsTheOutsideAndLosesIt) {
   Json network = Json::parse(run({"network", "inspect", "bridge"}).out, nullptr, false);
   ASSERT_TRUE(network.is_array() && network.size() == 1);
   EXPECT_EQ(network[0]["Containers"].size(), 1u) << network;
+  EXPECT_EQ(run({"network", "inspect", "-f", "{{.Name}} {{len .Containers}}", "bridge"}).out, "bridge 1\n");
   EXPECT_THAT(network.dump(), HasSubstr("\"Name\":\"c\""));
   EXPECT_THAT(network.dump(), HasSubstr(setting("c", "IPAddress")));
 

@@ -158,6 +158,40 @@ TEST_F(MainJobTest, ShowsThePortTheNetworkChose) {
   EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
 }
 
+TEST_F(MainJobTest, PublishesAllThatIsExposed) {
+  ASSERT_EQ(run({"unpack", "busybox", stage->dir() + "/exposing"}).code, 0);
+  ASSERT_EQ(run({"import", "--change", "EXPOSE 80 90/udp", stage->dir() + "/exposing", "exposing"}).code, 0);
+  auto serve = [](const std::vector<std::string>& options) {
+    std::vector<std::string> words = {"--net=bridge", "run", "-d", "--name", "server"};
+    words.insert(words.end(), options.begin(), options.end());
+    for (const char* word : {"exposing", "sh", "-c", "echo hello >/tmp/i; exec httpd -f -h /tmp"})
+      words.emplace_back(word);
+    Output output = run(words);
+    EXPECT_EQ(output.code, 0) << output;
+  };
+  serve({"-P", "--expose", "81-82", "-p", "8082:82"});
+  Json ports = stage->inspect("server")["NetworkSettings"]["Ports"];
+  ASSERT_EQ(ports.size(), 4u) << ports;
+  std::string port = ports["80/tcp"][0].value("HostPort", "");
+  EXPECT_TRUE(eventually([&] { return fetch("http://127.0.0.1:" + port + "/i") == "hello\n"; })) << ports;
+  EXPECT_EQ(ports["82/tcp"], (Json{{{"HostIp", ""}, {"HostPort", "8082"}}}));
+  EXPECT_EQ(ports["90/udp"].size(), 1u);
+  EXPECT_THAT(run({"ps"}).out, HasSubstr("0.0.0.0:" + port + "->80/tcp"));
+  EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
+  EXPECT_EQ(fetch("http://127.0.0.1:" + port + "/i"), "") << "unpublished";
+
+  // Exposed only: shown, and not to be reached.
+  serve({});
+  Json shown = stage->inspect("server");
+  EXPECT_EQ(shown["Config"]["ExposedPorts"], (Json{{"80/tcp", Json::object()}, {"90/udp", Json::object()}}));
+  EXPECT_TRUE(shown["NetworkSettings"]["Ports"].value("80/tcp", Json(0)).is_null())
+      << shown["NetworkSettings"];
+  EXPECT_EQ(run({"ps", "--format", "{{.Ports}}"}).out, "80/tcp, 90/udp\n");
+  EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
+  EXPECT_EQ(run({"--net=bridge", "run", "--rm", "--expose", "1.2.3.4:80", "busybox", "true"}).code, 125);
+  EXPECT_EQ(run({"rmi", "exposing"}).code, 0);
+}
+
 // What a package manager does: a name, a page from outside, and nothing to complain about.
 TEST_F(MainJobTest, FetchesFromOutsideByName) {
   stage->file("index", "hello\n");
