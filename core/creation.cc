@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/creation.h"
 
+#include <linux/sched.h>
 #include <rcrt/network.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -159,13 +160,24 @@ Result<void> Creation::write_state(const char* status) {
   return {};
 }
 
+// Namespaces that the specification will most likely ask for.
+uint64_t Creation::likely_namespaces() const {
+  auto own = [](const std::string& mode) { return mode.empty() || mode == "private" || mode == "shareable"; };
+  uint64_t types = 0;
+  if (!resolved_.host_network && resolved_.network_path.empty()) types |= CLONE_NEWNET;
+  if (own(options_.ipc_mode)) types |= CLONE_NEWIPC;
+  if (own(options_.uts_mode)) types |= CLONE_NEWUTS;
+  return options_.uid_map.empty() && options_.gid_map.empty() ? types : 0;
+}
+
 Result<Running> Creation::run() {
   if (!options_.cid_file.empty() && access(options_.cid_file.c_str(), F_OK) == 0)
     return error("file for the container's id exists", options_.cid_file,
                  "another container may be running: remove the file, or name another", EEXIST);
-  RCRT_ASSIGN(resolved_, resolve());
   RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor()));
   launcher_ = std::move(launcher);
+  RCRT_ASSIGN(resolved_, resolve());
+  launcher_->expect(likely_namespaces());
   RCRT_TRY(record());
   RCRT_TRY(specify());
   RCRT_TRY(prepare_isolation());

@@ -54,6 +54,7 @@ class Creation {
   Result<void> join_namespaces();
   Result<void> join_network(Resolved& resolved, const std::string& mode);
   Result<void> expose_ports(const Json& image_config);
+  uint64_t likely_namespaces() const;
   Result<void> record();   // folders, lock, journal, name
   Result<void> specify();  // the OCI configuration, but for the user
   Result<void> prepare_isolation();

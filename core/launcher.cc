@@ -195,6 +195,12 @@ Result<Launcher> Launcher::start(const std::string& monitor_path) {
   return launcher;
 }
 
+void Launcher::expect(uint64_t namespaces) {
+  const launch::CloneMessage message = {Kind::kAhead, 0, namespaces};
+  // A monitor that is gone is told of by who needs it.
+  (void)send(impl_->control.get(), &message, sizeof message, MSG_NOSIGNAL);
+}
+
 Result<void> Launcher::clone(const Json& spec, int cgroup) {
   Impl& impl = *impl_;
   auto early = early_plan(spec);

@@ -103,8 +103,13 @@ class Launcher {
   Launcher& operator=(Launcher&&) noexcept;
   ~Launcher();
 
+  // Network, ipc and uts namespaces (CLONE_NEW*) that the container will most likely need:
+  // they are made meanwhile. Optional, before clone(); a wrong hint costs only time.
+  void expect(uint64_t namespaces);
+
   // Has the process made at once, if `spec` makes that possible (else commit() does it): its
-  // linux.namespaces and process.terminal are what the specification of commit() will say.
+  // linux.namespaces, linux.devices, linux.sysctl and process.terminal are what the specification of
+  // commit() will say; masked and read-only paths may be added at the end.
   // It is placed in `cgroup` (borrowed; -1 for none), and waits for commit().
   Result<void> clone(const Json& spec, int cgroup);
 

@@ -190,6 +190,8 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
 
   for (size_t i = 0; cloned && i < cloned->size() && i < draft.mounts.size(); ++i) {
     draft.mounts[i].early = (*cloned)[i].early;
+    draft.mounts[i].cover = (*cloned)[i].cover;
+    draft.mounts[i].devices = (*cloned)[i].devices;
     if (draft.mounts[i] != (*cloned)[i]) draft.mounts[i].early = false;
   }
   for (auto& mount : draft.mounts) {

@@ -30,7 +30,9 @@ struct PlanDraft {
     uint64_t recursive_set = 0, recursive_clear = 0;  // rro, rnosuid, ...
     uint64_t propagation = 0;                         // MS_*
     bool propagation_recursive = false;
-    bool early = false;  // made before the plan was there
+    bool early = false;    // made before the plan was there
+    bool cover = false;    // early: masked and read-only paths below it are covered then, too
+    bool devices = false;  // early: the devices are made then, too
     bool bind() const { return type.empty(); }
     bool operator==(const Mount&) const = default;
   };
@@ -106,7 +108,8 @@ std::vector<std::string> known_capabilities();
 struct EarlyPlan {
   uint64_t namespaces = 0;               // new ones, for clone3
   std::vector<PlanDraft::Mount> mounts;  // of `spec`, in its order; the new file systems are `early`
-  std::string block;                     // a plan that holds these mounts; empty when it would be too long
+  std::string
+      block;  // a plan that holds these mounts and what belongs in them; empty when it would be too long
 };
 // None when something has to be prepared for the process first. Of a specification that is
 // wrong it says nothing; build_plan() does.

@@ -79,6 +79,8 @@ void check_sysctl(const Node& node, const std::string& key, const std::string& p
   }
 }
 
+}  // namespace
+
 void read_sysctls(const Node& sysctls, PlanDraft& draft) {
   for (auto& [key, node] : sysctls.members()) {
     std::string value = node.text();
@@ -107,6 +109,8 @@ std::vector<std::string> read_paths(const Node& paths) {
   }
   return result;
 }
+
+namespace {
 
 uint32_t read_propagation(const Node& node) {
   if (!node.present()) return MS_SLAVE | MS_REC;

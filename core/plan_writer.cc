@@ -65,6 +65,8 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
     plan::Mount to = {};
     if (from.no_symlinks) to.flags |= plan::Mount::kNoSymlinks;
     if (from.early) to.flags |= plan::Mount::kEarly;
+    if (from.cover) to.flags |= plan::Mount::kCover;
+    if (from.devices) to.flags |= plan::Mount::kDevices;
     if (from.copy_up) to.flags |= plan::Mount::kTmpCopyUp;
     if (from.type == "proc") to.flags |= plan::Mount::kIsProc;
     if (i < extras.file_targets.size() && extras.file_targets[i]) to.flags |= plan::Mount::kFileTarget;

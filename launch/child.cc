@@ -96,6 +96,7 @@ void fail(const Child& child, Stage stage, long error, const char* object, const
 
 void prepare_child(Child& child) {
   unshare_placed(child);
+  sys::umask(0);
   make_early_mounts(child);
   child.early = true;
 }
@@ -124,12 +125,12 @@ void run_child(Child& child) {
   if (own_mounts) {
     attach_root(child);
     make_mounts(child);
-    if (child.has(plan::Plan::kSetupDev)) make_devices(child);
+    if (child.has(plan::Plan::kSetupDev) && !child.early_devices) make_devices(child);
     if (child.has(plan::Plan::kTerminal)) make_console(child, &slave);
   }
   if (child.has(plan::Plan::kPause)) pause(child);
   set_names(child);
-  set_sysctls(child);
+  if (!child.early_sysctls) set_sysctls(child);
   set_security_label(child);
   if (own_mounts) {
     mask_paths(child);

@@ -22,7 +22,9 @@ struct Child {
   int root = -1;       // the container's root; before the pivot everything goes through it
   int proc = -1;       // a procfs whose type was checked
   bool early = false;  // what follows is there
-  int early_mounts[plan::kMaxEarlyMounts];  // by place in plan->mounts
+  int early_mounts[plan::kMaxEarlyMounts];        // by place in plan->mounts
+  uint64_t early_masked = 0, early_readonly = 0;  // a bit for each of the first 64 that are covered
+  bool early_devices = false, early_sysctls = false;
 
   const char* string(plan::Str at) const { return plan::string(plan, at); }
   template <typename T>
@@ -60,13 +62,16 @@ void make_root_readonly(const Child& child);
 
 // mounts.cc
 void make_mounts(Child& child);
-void make_early_mounts(Child& child);
+void make_early_mounts(Child& child);  // and what belongs in them
 
 // copy_up.cc: copies the tree `from` into `to`; a negative errno on failure.
 long copy_up(int from, int to);
 
 // dev.cc
 void make_devices(const Child& child);
+// Those of an early plan, all of them directly in /dev, which is `folder`. False when some
+// are left for make_devices(): the machine's must be bound.
+bool make_early_devices(const Child& child, int folder);
 // The attached clone of the host's /dev/null or another device; fails unless it is one.
 int clone_host_device(const char* path, unsigned major, unsigned minor);
 
@@ -76,6 +81,7 @@ void make_console(const Child& child, int* slave);
 // masks.cc
 void mask_paths(const Child& child);
 void protect_paths(const Child& child);
+void cover_early_mounts(Child& child);
 
 // sysctl.cc
 void set_sysctls(Child& child);

@@ -122,6 +122,34 @@ int clone_host_device(const char* path, unsigned major, unsigned minor) {
   return error;
 }
 
+bool make_early_devices(const Child& child, int folder) {
+  auto name = [](const char* path) { return path + sizeof "dev/" - 1; };
+  // The places of the mounts below it.
+  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
+  for (uint32_t i = 0; i < child.plan->mounts.count; ++i) {
+    const char* target = child.string(mounts[i].target);
+    if ((mounts[i].flags & plan::Mount::kEarly) && memcmp(target, "dev/", 4) == 0)
+      sys::mkdirat(folder, name(target), 0755);  // else it is made with the mount
+  }
+  auto* devices = child.table<plan::Device>(child.plan->devices);
+  for (uint32_t i = 0; i < child.plan->devices.count; ++i) {
+    const plan::Device& device = devices[i];
+    const char* path = child.string(device.path);
+    int error = sys::mknodat(folder, name(path), device.mode, encode(device.major, device.minor));
+    if (error == -EPERM) return false;
+    if (error == 0 && (device.uid != 0 || device.gid != 0))
+      error = sys::fchownat(folder, name(path), device.uid, device.gid, AT_SYMLINK_NOFOLLOW);
+    if (error < 0) fail(child, Stage::kDevice, error, path);
+  }
+  auto* links = child.table<plan::Link>(child.plan->links);
+  for (uint32_t i = 0; i < child.plan->links.count; ++i) {
+    const char* path = child.string(links[i].path);
+    int error = sys::symlinkat(child.string(links[i].target), folder, name(path));
+    if (error < 0) fail(child, Stage::kDeviceLink, error, path);
+  }
+  return true;
+}
+
 void make_devices(const Child& child) {
   auto* devices = child.table<plan::Device>(child.plan->devices);
   Folder folders(child.root);

@@ -162,6 +162,10 @@ void make_early_mounts(Child& child) {
   for (uint32_t i = 0; i < child.plan->mounts.count; ++i)
     if (mounts[i].flags & plan::Mount::kEarly)
       child.early_mounts[i] = make_filesystem(child, mounts[i], nullptr);
+  for (uint32_t i = 0; i < child.plan->mounts.count; ++i)
+    if (mounts[i].flags & plan::Mount::kDevices)
+      child.early_devices = make_early_devices(child, child.early_mounts[i]);
+  cover_early_mounts(child);
 }
 
 }  // namespace rcrt::launch

@@ -13,7 +13,7 @@
 namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr int kMaxEarlyMounts = 32;
 constexpr int kMaxEarlyPlan = 8192;  // bytes
 constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
@@ -35,7 +35,9 @@ struct Mount {
     kTmpCopyUp = 2,   // fill the new tmpfs with what the target held
     kFileTarget = 4,  // a missing target is created as a file
     kIsProc = 8,
-    kEarly = 16,  // made when the early plan came; to be made, in that plan
+    kEarly = 16,    // made when the early plan came; to be made, in that plan
+    kCover = 32,    // early, "proc" or "sys": sysctls, masked and read-only paths below it come with it
+    kDevices = 64,  // early, "dev": so can devices and links be made
   };
   uint32_t flags;
   int32_t fd;  // a detached mount to attach, or -1: make `type`

@@ -139,7 +139,8 @@ constexpr const char* stage_text(Stage stage) {
 
 enum class Kind : uint32_t {
   // client to monitor
-  kClone = 1,  // CloneMessage + descriptors: the child's socket to the client; the cgroup, if any
+  kAhead = 1,  // CloneMessage, `flags` only: namespaces the process will need, to be made meanwhile
+  kClone,      // CloneMessage + descriptors: the child's socket to the client; the cgroup, if any
   // client to monitor; after kClone to the child, too
   kCommit,   // CommitMessage + descriptors: the plan's memfd, then the plan's own
   kMoreFds,  // CommitMessage + further descriptors

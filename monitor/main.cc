@@ -141,6 +141,10 @@ void wait_for_client() {
   fault_point("receive.before");
   Request request;
   bool here = receive_request(monitor, request);
+  if (here && request.kind == Kind::kAhead) {
+    make_ahead(monitor, request.clone.flags);
+    here = receive_request(monitor, request);
+  }
   if (here && request.kind == Kind::kClone) {
     if (!spawn_early(monitor, request)) {
       wait_for_client();

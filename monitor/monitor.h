@@ -27,8 +27,9 @@ struct Monitor {
   int mount_namespace = -1;  // held so that its teardown does not delay the report
   int cgroup = -1;
   int log = -1;
-  int console = -1;  // the pty's master
-  int child = -1;    // socket to the child
+  int console = -1;    // the pty's master
+  int child = -1;      // socket to the child
+  uint64_t ahead = 0;  // namespaces that were made ahead
   bool go = false;
   bool abandoned = false;  // killed, half made, because the client was lost
   bool cleaned_up = false;
@@ -62,6 +63,12 @@ bool receive_request(Monitor& monitor, Request& request);
 bool receive_plan(Monitor& monitor, const Request& first);
 // Tells the client, if it is there, what could not be done.
 void report_failure(Monitor& monitor, Stage stage, long error, const char* object = nullptr);
+
+// ahead.cc: namespaces made while there is nothing else to do; the process inherits them
+// from the monitor, which goes back to its own.
+void make_ahead(Monitor& monitor, uint64_t flags);     // what cannot be made is left to clone3
+uint64_t use_ahead(Monitor& monitor, uint64_t flags);  // of `flags`, those that clone3 has to make
+void leave_ahead(Monitor& monitor);
 
 // spawn.cc: makes the container's process, as the plan says. False when it could not be
 // made (reported).

@@ -28,7 +28,7 @@ bool receive_request(Monitor& monitor, Request& request) {
   bool whole =
       got == kHeader || (got > kHeader + static_cast<long>(sizeof *early) && early->magic == plan::kMagic &&
                          early->version == plan::kVersion && early->size == got - kHeader);
-  if (whole && request.count > 0) return true;
+  if (whole && (request.count > 0 || request.kind == Kind::kAhead)) return true;
   report_failure(monitor, Stage::kReceivePlan, got < 0 ? got : -EPROTO);
   return false;
 }

@@ -150,7 +150,7 @@ long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, boo
   if (reports)
     if (int error = sys::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, sockets); error < 0) return error;
   clone_args args = {};
-  args.flags = flags | CLONE_PIDFD | (orphan ? CLONE_PARENT : 0);
+  args.flags = use_ahead(monitor, flags) | CLONE_PIDFD | (orphan ? CLONE_PARENT : 0);
   args.pidfd = static_cast<uint64_t>(sys::arg(&monitor.pidfd));
   args.exit_signal = orphan ? 0 : SIGCHLD;
   if (cgroup >= 0) {
@@ -166,6 +166,7 @@ long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, boo
     return 0;
   }
   fault_point("clone.after");
+  leave_ahead(monitor);
   if (sockets[1] >= 0) sys::close(sockets[1]);
   monitor.child = sockets[0];
   if (pid > 0) monitor.pid = static_cast<int>(pid);
