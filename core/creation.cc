@@ -25,6 +25,7 @@ Result<void> make_folder_in(const std::string& path, const std::vector<std::stri
 }  // namespace
 
 Creation::~Creation() {
+  if (storage_.valid()) storage_.wait();
   if (id_.empty() || done_) return;
   volumes_.clear();   // before anybody, the monitor too, removes those without a name
   launcher_.reset();  // the monitor kills the half-made container
@@ -179,9 +180,10 @@ Result<Running> Creation::run() {
   RCRT_ASSIGN(resolved_, resolve());
   launcher_->expect(likely_namespaces());
   RCRT_TRY(record());
+  RCRT_TRY(begin_storage());
   RCRT_TRY(specify());
   RCRT_TRY(prepare_isolation());
-  RCRT_TRY(prepare_storage());
+  RCRT_TRY(finish_storage());
   RCRT_TRY(prepare_volumes());
   RCRT_TRY(configure());
   RCRT_TRY(launch());

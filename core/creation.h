@@ -2,6 +2,7 @@
 // The way of a container from options to a running process: resolve, prepare, commit.
 #pragma once
 
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,7 +60,9 @@ class Creation {
   Result<void> specify();  // the OCI configuration, but for the user
   Result<void> prepare_isolation();
   void drop_capabilities(const Json& names, const std::string& plugin);
-  Result<void> prepare_storage();
+  Result<void> begin_storage();  // in a thread of its own
+  Result<void> finish_storage();
+  Result<void> prepare_storage(const Plugin& plugin, const Json& request);
   Result<void> no_devices_in_root();
   Result<void> prepare_volumes();
   Result<void> make_bind_sources() const;
@@ -95,6 +98,7 @@ class Creation {
   int64_t started_at_ = 0;
   bool nodev_ = false;  // an isolation plugin wants no device nodes in the root
   bool done_ = false;
+  std::future<Result<void>> storage_;  // of begin_storage(); nothing else uses what it does
 };
 
 }  // namespace rcrt

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <rcrt/storage.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,17 +30,31 @@ Json storage_request(const RunOptions& options, const Resolved& resolved, const 
   return request;
 }
 
-Result<void> Creation::prepare_storage() {
+Result<void> Creation::begin_storage() {
   RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("storage", options_.storage));
   Json request = storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id_);
   RCRT_TRY(journal("storage", options_.storage, request));
-  const auto* table = plugin->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
-  RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
+  // Where no thread can be had it is done in finish_storage().
+  storage_ =
+      std::async(std::launch::async | std::launch::deferred,
+                 [this, plugin, request = std::move(request)] { return prepare_storage(*plugin, request); });
+  return {};
+}
+
+Result<void> Creation::prepare_storage(const Plugin& plugin, const Json& request) {
+  // A plugin may change the working directory for a moment: this thread's own.
+  if (unshare(CLONE_FS) != 0) return errno_error("cannot have a working directory of its own");
+  const auto* table = plugin.get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+  RCRT_ASSIGN(PluginReply reply, plugin.call(table->prepare, "prepare", request));
   root_ = reply.take("root");
-  if (!root_) return error("plugin gave no root", plugin->path(), "report it to the plugin's author");
-  if (nodev_) RCRT_TRY(no_devices_in_root());
+  if (!root_) return error("plugin gave no root", plugin.path(), "report it to the plugin's author");
   fault_point("storage prepared");
   return {};
+}
+
+Result<void> Creation::finish_storage() {
+  RCRT_TRY(storage_.get());
+  return nodev_ ? no_devices_in_root() : Result<void>();
 }
 
 Result<void> Creation::no_devices_in_root() {

@@ -8,8 +8,9 @@
  *
  *  - Phase.      A plugin runs in the parent only: before the container's
  *                process exists, or beside it, never between clone and exec.
- *  - Thread.     Calls come from one thread at a time. A plugin may use threads
- *                of its own inside a call; none may outlive the call.
+ *  - Thread.     Calls into one plugin come from one thread at a time, not always
+ *                the same; calls into other plugins may run beside it. A plugin may
+ *                use threads of its own inside a call; none may outlive the call.
  *  - Process.    A call leaves the process as it found it: working directory,
  *                umask, namespaces, signal handlers, descriptors 0-2.
  *  - Ownership.  Everything reached through `rcrt_call` is borrowed until the
