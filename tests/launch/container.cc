@@ -129,6 +129,11 @@ LaunchTest::Outcome LaunchTest::run(LaunchRequest request) {
     if (request.stdio[stream] < 0) request.stdio[stream] = output.get();
   auto launcher = Launcher::start(monitor_path());
   if (!launcher) return failed(launcher.error());
+  if (early_) {
+    launcher->expect(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
+    if (auto cloned = launcher->clone(request.spec, request.cgroup.get()); !cloned)
+      return failed(cloned.error());
+  }
   auto process = launcher->commit(std::move(request));
   if (!process) {
     launcher->cleaned_up();

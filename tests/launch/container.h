@@ -43,8 +43,20 @@ class LaunchTest : public ::testing::Test {
 
   static std::string monitor_path();
 
+  // The process is made, with what can be made of its mounts, before its plan is there.
+  bool early_ = false;
+
  private:
   std::string folder_;
+};
+
+// With the process made early, as the engine has it, and by the plan alone.
+class EarlyOrLate : public LaunchTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    LaunchTest::SetUp();
+    early_ = GetParam();
+  }
 };
 
 std::string read_file(const std::string& path);

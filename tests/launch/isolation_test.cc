@@ -21,14 +21,17 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class Isolation : public LaunchTest {
+class Isolation : public EarlyOrLate {
  protected:
   static std::string own(const char* name) {
     return std::filesystem::read_symlink(std::string("/proc/self/ns/") + name).string();
   }
 };
 
-TEST_F(Isolation, EachNamespaceIsNew) {
+INSTANTIATE_TEST_SUITE_P(, Isolation, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Early" : "Late"; });
+
+TEST_P(Isolation, EachNamespaceIsNew) {
   Json config =
       spec({"sh", "-c", "for n in pid net ipc uts mnt cgroup user time; do readlink /proc/self/ns/$n; done"});
   config["linux"]["namespaces"].push_back({{"type", "time"}});
@@ -46,14 +49,14 @@ TEST_F(Isolation, EachNamespaceIsNew) {
   }
 }
 
-TEST_F(Isolation, TimeOffsets) {
+TEST_P(Isolation, TimeOffsets) {
   Json config = spec({"awk", "{print int($1)}", "/proc/uptime"});
   config["linux"]["namespaces"].push_back({{"type", "time"}});
   config["linux"]["timeOffsets"]["boottime"] = {{"secs", 5000000}};
   EXPECT_GE(std::stol(run(config).out), 5000000);
 }
 
-TEST_F(Isolation, NamesAndSysctls) {
+TEST_P(Isolation, NamesAndSysctls) {
   Json config = spec({"sh", "-c",
                       "hostname; cat /proc/sys/kernel/domainname /proc/sys/net/ipv4/ip_forward "
                       "/proc/sys/kernel/msgmax /proc/sys/net/ipv4/ping_group_range"});
@@ -67,7 +70,7 @@ TEST_F(Isolation, NamesAndSysctls) {
   EXPECT_EQ(before, read_file("/proc/sys/kernel/msgmax"));
 }
 
-TEST_F(Isolation, JoinedNamespaces) {
+TEST_P(Isolation, JoinedNamespaces) {
   LaunchRequest first = request(spec({"sleep", "1000"}));
   auto launcher = Launcher::start(monitor_path());
   ASSERT_TRUE(launcher);
@@ -102,7 +105,7 @@ TEST_F(Isolation, JoinedNamespaces) {
   launcher->cleaned_up();
 }
 
-TEST_F(Isolation, UserNamespaceWithMappings) {
+TEST_P(Isolation, UserNamespaceWithMappings) {
   // The root's files belong to the mapped user, as an engine arranges it.
   ASSERT_EQ(0, chmod(folder().c_str(), 0711));
   for (auto& entry : std::filesystem::recursive_directory_iterator(root()))
@@ -138,7 +141,7 @@ TEST_F(Isolation, UserNamespaceWithMappings) {
   EXPECT_EQ(100000U, status.st_uid);
 }
 
-TEST_F(Isolation, UserGroupsUmaskAndCapabilities) {
+TEST_P(Isolation, UserGroupsUmaskAndCapabilities) {
   Json config =
       spec({"sh", "-c",
             "id; umask; grep -E '^(Cap|NoNewPrivs)' /proc/self/status; touch /tmp/f; stat -c %a /tmp/f"});
@@ -156,7 +159,7 @@ TEST_F(Isolation, UserGroupsUmaskAndCapabilities) {
   EXPECT_THAT(ambient, HasSubstr("CapEff:\t0000000000002000\n"));
 }
 
-TEST_F(Isolation, RootKeepsWhatTheConfigurationGives) {
+TEST_P(Isolation, RootKeepsWhatTheConfigurationGives) {
   EXPECT_EQ(
       "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n"
       "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n",
@@ -166,7 +169,7 @@ TEST_F(Isolation, RootKeepsWhatTheConfigurationGives) {
   EXPECT_EQ("CapEff:\t0000000000000000\n", run(config).out);
 }
 
-TEST_F(Isolation, Limits) {
+TEST_P(Isolation, Limits) {
   Json config = spec({"sh", "-c", "ulimit -Sn; ulimit -Hn; ulimit -Sc"});
   config["process"]["rlimits"] = {{{"type", "RLIMIT_NOFILE"}, {"soft", 100}, {"hard", 200}},
                                   {{"type", "RLIMIT_CORE"}, {"soft", 0}, {"hard", 0}}};
@@ -178,7 +181,7 @@ TEST_F(Isolation, Limits) {
   EXPECT_EQ("", run(config).error) << "a limit that is there already needs no privilege";
 }
 
-TEST_F(Isolation, RaisingAHardLimitWithoutTheCapabilityIsExplained) {
+TEST_P(Isolation, RaisingAHardLimitWithoutTheCapabilityIsExplained) {
   std::string status = read_file("/proc/self/status");
   if (std::stoull(status.substr(status.find("CapEff:") + 8), nullptr, 16) >> CAP_SYS_RESOURCE & 1)
     GTEST_SKIP() << "this root has CAP_SYS_RESOURCE";
@@ -192,7 +195,7 @@ TEST_F(Isolation, RaisingAHardLimitWithoutTheCapabilityIsExplained) {
                         "raising a hard limit needs CAP_SYS_RESOURCE"));
 }
 
-TEST_F(Isolation, OomScoreSchedulerAndIoPriority) {
+TEST_P(Isolation, OomScoreSchedulerAndIoPriority) {
   Json config = spec({"sh", "-c", "cat /proc/self/oom_score_adj; awk '{print $41}' /proc/self/stat"});
   config["process"]["oomScoreAdj"] = 321;
   config["process"]["scheduler"] = {{"policy", "SCHED_BATCH"}, {"nice", 3}};
@@ -200,7 +203,7 @@ TEST_F(Isolation, OomScoreSchedulerAndIoPriority) {
   EXPECT_EQ("321\n3\n", run(config).out);
 }
 
-TEST_F(Isolation, SeccompFilter) {
+TEST_P(Isolation, SeccompFilter) {
   for (bool no_new_privileges : {true, false}) {
     // mkdir and mkdirat fail with EDOM, everything else is allowed.
     sock_filter program[] = {
@@ -226,7 +229,7 @@ TEST_F(Isolation, SeccompFilter) {
   }
 }
 
-TEST_F(Isolation, Cgroup) {
+TEST_P(Isolation, Cgroup) {
   if (access("/sys/fs/cgroup/unified/cgroup.procs", W_OK) != 0)
     GTEST_SKIP() << "no cgroup v2 mount known here";
   std::string path = "/sys/fs/cgroup/unified/rcrt-launch-test-" + std::to_string(getpid());

@@ -190,6 +190,54 @@ TEST(Plan, DevicesMasksPropagationSeccomp) {
   EXPECT_FALSE(seccomp_flags({"SECCOMP_FILTER_FLAG_NONE"}));
 }
 
+// What an early plan does with the mounts of `patch`, merged over a configuration like the engine's.
+std::vector<PlanDraft::Mount> early(const char* patch) {
+  Json config = good();
+  config["mounts"] = Json::parse(R"([
+    {"destination": "/proc", "type": "proc"},
+    {"destination": "/dev", "type": "tmpfs", "options": ["mode=755"]},
+    {"destination": "/sys", "type": "sysfs"}])");
+  config["linux"]["maskedPaths"] = {"/proc/keys", "/sys/firmware"};
+  config["linux"]["readonlyPaths"] = {"/proc/sys"};
+  Json change = Json::parse(patch);
+  for (auto& mount : change.value("mounts", Json::array())) config["mounts"].push_back(mount);
+  change.erase("mounts");
+  config.merge_patch(change);
+  auto plan = early_plan(config);
+  EXPECT_TRUE(plan && !plan->block.empty());
+  return plan ? plan->mounts : std::vector<PlanDraft::Mount>();
+}
+
+TEST(EarlyPlan, WhatBelongsInAMountComesWithIt) {
+  auto mounts = early("{}");
+  ASSERT_EQ(mounts.size(), 3U);
+  EXPECT_TRUE(mounts[0].cover && mounts[1].devices && mounts[2].cover);
+  EXPECT_FALSE(mounts[0].devices || mounts[1].cover);
+  // The control groups are apart from what is masked in /sys.
+  EXPECT_TRUE(early(R"({"mounts": [{"destination": "/sys/fs/cgroup", "type": "cgroup2"}]})")[2].cover);
+  EXPECT_TRUE(early(R"({"linux": {"sysctl": {"net.ipv4.conf.all.forwarding": "1"}}})")[0].cover);
+}
+
+TEST(EarlyPlan, WhatOtherMountsHaveToDoWithWaits) {
+  auto bound = [](const char* target) {
+    return std::string(R"({"mounts": [{"destination": ")") + target +
+           R"(", "type": "bind", "source": "/", "options": ["bind"]}]})";
+  };
+  EXPECT_FALSE(early(bound("/proc").c_str())[0].cover);
+  EXPECT_FALSE(early(bound("/proc/keys").c_str())[0].cover);
+  EXPECT_FALSE(early(bound("/proc/sys/net").c_str())[0].cover);
+  EXPECT_FALSE(early(bound("/sys/firmware/efi").c_str())[2].cover);
+  EXPECT_FALSE(early(bound("/dev").c_str())[1].devices);
+  EXPECT_FALSE(early(bound("/dev/null").c_str())[1].devices);
+  EXPECT_TRUE(early(bound("/dev/mine").c_str())[1].devices);
+  // A device in a folder of its own.
+  EXPECT_FALSE(early(R"({"linux": {"devices": [
+      {"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]}})")[1]
+                   .devices);
+  // Its interface comes later.
+  EXPECT_FALSE(early(R"({"linux": {"sysctl": {"net.ipv4.conf.eth0.forwarding": "1"}}})")[0].cover);
+}
+
 TEST(Plan, FlatBlockReadsBack) {
   PlanDraft draft = accepted(R"({"hostname": "box", "process": {"args": ["a", "b c", ""]}, "mounts":
       [{"destination": "/t", "type": "tmpfs", "options": ["mode=700"]}]})");

@@ -17,9 +17,11 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-class Root : public LaunchTest {};
+class Root : public EarlyOrLate {};
+INSTANTIATE_TEST_SUITE_P(, Root, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Early" : "Late"; });
 
-TEST_F(Root, MountsAndTheirOptions) {
+TEST_P(Root, MountsAndTheirOptions) {
   std::string mounts = shell("cat /proc/mounts");
   EXPECT_THAT(mounts, HasSubstr("proc /proc proc rw,nosuid,nodev,noexec,relatime"));
   EXPECT_THAT(mounts, HasSubstr("tmpfs /dev tmpfs rw,nosuid,size=65536k,mode=755"));
@@ -34,7 +36,7 @@ TEST_F(Root, MountsAndTheirOptions) {
   EXPECT_THAT(mounts, Not(HasSubstr("unified")));
 }
 
-TEST_F(Root, BindsOfFoldersFilesAndSockets) {
+TEST_P(Root, BindsOfFoldersFilesAndSockets) {
   mkdir((folder() + "/data").c_str(), 0755);
   mkdir((folder() + "/data/below").c_str(), 0755);
   ASSERT_EQ(0, mount("t", (folder() + "/data/below").c_str(), "tmpfs", 0, nullptr));
@@ -68,13 +70,13 @@ TEST_F(Root, BindsOfFoldersFilesAndSockets) {
   umount2((folder() + "/data/below").c_str(), MNT_DETACH);
 }
 
-TEST_F(Root, MissingBindSourceIsNamed) {
+TEST_P(Root, MissingBindSourceIsNamed) {
   Json config = spec({"true"});
   config["mounts"].push_back({{"destination", "/a"}, {"source", "/no/such"}, {"options", {"bind"}}});
   EXPECT_EQ("cannot bind the source of mounts[6] \"/no/such\": No such file or directory", run(config).error);
 }
 
-TEST_F(Root, MountsDoNotReachTheMachine) {
+TEST_P(Root, MountsDoNotReachTheMachine) {
   // A shared source: what the container mounts below must not come back.
   mkdir((folder() + "/data").c_str(), 0755);
   ASSERT_EQ(0, mount("t", (folder() + "/data").c_str(), "tmpfs", 0, nullptr));
@@ -92,13 +94,13 @@ TEST_F(Root, MountsDoNotReachTheMachine) {
   umount2((folder() + "/data").c_str(), MNT_DETACH);
 }
 
-TEST_F(Root, ReadOnly) {
+TEST_P(Root, ReadOnly) {
   Json config = spec({"sh", "-c", "touch /x 2>&1; touch /dev/shm/x && echo shm"});
   config["root"]["readonly"] = true;
   EXPECT_EQ("touch: /x: Read-only file system\nshm\n", run(config).out);
 }
 
-TEST_F(Root, TmpfsKeepsModeAndCopiesUp) {
+TEST_P(Root, TmpfsKeepsModeAndCopiesUp) {
   mkdir((root() + "/state").c_str(), 0750);
   mkdir((root() + "/state/sub").c_str(), 0701);
   write_file(root() + "/state/sub/f", "copied\n", 0640);
@@ -115,7 +117,7 @@ TEST_F(Root, TmpfsKeepsModeAndCopiesUp) {
   EXPECT_NE(0, stat((root() + "/state/new").c_str(), &status));
 }
 
-TEST_F(Root, Devices) {
+TEST_P(Root, Devices) {
   Json config =
       spec({"sh", "-c",
             "stat -c '%n %F %t:%T %a' /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty "
@@ -137,7 +139,7 @@ TEST_F(Root, Devices) {
       run(config).out);
 }
 
-TEST_F(Root, MaskedAndReadonlyPaths) {
+TEST_P(Root, MaskedAndReadonlyPaths) {
   write_file(root() + "/etc/secret", "secret\n");
   mkdir((root() + "/hidden").c_str(), 0755);
   write_file(root() + "/hidden/f", "secret\n");
@@ -156,7 +158,7 @@ TEST_F(Root, MaskedAndReadonlyPaths) {
   EXPECT_EQ("secret\n", read_file(root() + "/etc/secret"));
 }
 
-TEST_F(Root, CgroupMountShowsTheContainersOwn) {
+TEST_P(Root, CgroupMountShowsTheContainersOwn) {
   Json config =
       spec({"sh", "-c", "cat /proc/self/cgroup | grep ^0:; test -f /cg/cgroup.procs && echo there"});
   config["mounts"].push_back({{"destination", "/cg"}, {"type", "cgroup"}, {"options", {"ro", "nosuid"}}});
@@ -165,7 +167,7 @@ TEST_F(Root, CgroupMountShowsTheContainersOwn) {
 
 // What an image or a volume may have prepared.
 
-TEST_F(Root, ProcAsSymlinkIsRefused) {
+TEST_P(Root, ProcAsSymlinkIsRefused) {
   mkdir((root() + "/elsewhere").c_str(), 0755);
   ASSERT_EQ(0, symlink("elsewhere", (root() + "/proc").c_str()));
   Outcome outcome = run(spec({"true"}));
@@ -176,7 +178,7 @@ TEST_F(Root, ProcAsSymlinkIsRefused) {
   EXPECT_THAT(run(spec({"true"})).error, HasSubstr("cannot prepare the mount point \"/sys\""));
 }
 
-TEST_F(Root, SymlinksCreateNothingOutside) {
+TEST_P(Root, SymlinksCreateNothingOutside) {
   std::string outside = folder() + "/outside";
   mkdir(outside.c_str(), 0755);
   // Absolute, through "..", dangling, for the folder and for the last part.
@@ -195,7 +197,7 @@ TEST_F(Root, SymlinksCreateNothingOutside) {
   EXPECT_NE(0, access("/tmp/rcrt-dangling", F_OK));
 }
 
-TEST_F(Root, SwappedMountTargetStaysInside) {
+TEST_P(Root, SwappedMountTargetStaysInside) {
   // A volume another container shares: a folder that becomes a link to the outside, and back.
   std::string outside = folder() + "/outside";
   mkdir(outside.c_str(), 0755);
@@ -221,7 +223,7 @@ TEST_F(Root, SwappedMountTargetStaysInside) {
   EXPECT_EQ(0, rmdir(outside.c_str())) << "something was created outside the root";
 }
 
-TEST_F(Root, DevAsSymlinkLeavesTheMachinesAlone) {
+TEST_P(Root, DevAsSymlinkLeavesTheMachinesAlone) {
   std::string victim = folder() + "/victim";
   mkdir(victim.c_str(), 0755);
   ASSERT_EQ(0, symlink(victim.c_str(), (root() + "/dev").c_str()));
@@ -229,7 +231,7 @@ TEST_F(Root, DevAsSymlinkLeavesTheMachinesAlone) {
   EXPECT_EQ(0, rmdir(victim.c_str())) << "a device was made outside the root";
 }
 
-TEST_F(Root, FakeNullDoesNotDefeatMasking) {
+TEST_P(Root, FakeNullDoesNotDefeatMasking) {
   // No tmpfs on /dev: the image's own files there would be used.
   mkdir((root() + "/dev").c_str(), 0755);
   write_file(root() + "/etc/secret", "secret\n");
@@ -246,7 +248,7 @@ TEST_F(Root, FakeNullDoesNotDefeatMasking) {
   EXPECT_EQ("fake\n", read_file(root() + "/dev/null"));
 }
 
-TEST_F(Root, WorkingDirectoryByDescriptorIsRefused) {
+TEST_P(Root, WorkingDirectoryByDescriptorIsRefused) {
   for (int fd = 0; fd < 12; ++fd) {
     Json config = spec({"pwd"});
     config["process"]["cwd"] = "/proc/self/fd/" + std::to_string(fd);
@@ -259,7 +261,7 @@ TEST_F(Root, WorkingDirectoryByDescriptorIsRefused) {
   }
 }
 
-TEST_F(Root, ProcSelfExeCannotChangeTheMonitor) {
+TEST_P(Root, ProcSelfExeCannotChangeTheMonitor) {
   std::string before = read_file(monitor_path());
   // The command is the monitor itself: it has nothing to do there.
   EXPECT_EQ(125, run(spec({"/proc/self/exe"})).exit_code);
