@@ -18,7 +18,7 @@ void reference(const std::string& text) {
   // Whole, and stable; nothing in it steps out of a folder.
   auto again = rcrt::normalize_reference(*full);
   require(again && *again == *full);
-  require(full->find('/') != full->npos && full->find("..") == full->npos && full->find('\0') == full->npos);
+  require(full->find('/') != full->npos && full->find("/.") == full->npos && full->find('\0') == full->npos);
 }
 
 void descriptor(const rcrt::Descriptor& descriptor) { require(rcrt::is_sha256_digest(descriptor.digest)); }

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -167,6 +168,11 @@ HttpResponse HttpClient::send(const HttpRequest& request) {
     if (!system_certificates().empty()) {
       set(CURLOPT_CAPATH, system_certificates().c_str());
       set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
+    } else {
+      // A machine without the file has nobody it trusts; libcurl would not even begin.
+      const char* file = nullptr;
+      curl_->getinfo(handle_, CURLINFO_CAINFO, &file);
+      if (file != nullptr && access(file, R_OK) != 0) set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
     }
     curl_blob authorities{const_cast<char*>(certificates.authorities.data()), certificates.authorities.size(),
                           CURL_BLOB_COPY};

@@ -94,7 +94,11 @@ Result<RegistriesConf> RegistriesConf::load(const std::string& file, const std::
 }
 
 Result<void> RegistriesConf::add(std::string_view text, const std::string& file) {
-  const toml::parse_result parsed = toml::parse(text);
+  // toml++ 3.0 is undefined for some letters outside of strings and comments. Nothing that counts
+  // here has any but ASCII's.
+  std::string plain(text);
+  std::ranges::replace_if(plain, [](char c) { return static_cast<unsigned char>(c) > 0x7f; }, '?');
+  const toml::parse_result parsed = toml::parse(plain);
   if (!parsed)
     return malformed(file, "line " + std::to_string(parsed.error().source().begin.line) + ": " +
                                std::string(parsed.error().description()));

@@ -96,6 +96,12 @@ blocked = true
   EXPECT_FALSE(some.login_endpoint("../x").has_value());
 }
 
+TEST(RegistriesConf, LettersOfOtherLanguages) {
+  RegistriesConf conf;
+  EXPECT_TRUE(conf.add("# régistres\nunqualified-search-registries = [\"a.org\"]\n", "f"));
+  EXPECT_FALSE(conf.add("x = \"y\"\u036f [", "f"));
+}
+
 TEST(RegistriesConf, WhatIsWrongIsSaid) {
   for (const char* text :
        {"x =", "unqualified-search-registries = 'a'", "unqualified-search-registries = [1]",

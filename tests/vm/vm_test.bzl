@@ -12,6 +12,7 @@ def vm_test(
         modules = [],
         libs = [],
         tools = [],
+        power_cuts = 0,
         size = "large",
         tags = []):
     """Runs a program as root in the machine; the test passes when it exits with 0.
@@ -30,6 +31,7 @@ def vm_test(
       modules: kernel modules to load, with what they depend on.
       libs: shared libraries that are loaded by name at run time, "libcgroup.so.2".
       tools: programs of this machine the test observes with, "/usr/sbin/nft".
+      power_cuts: how often the machine is killed on the way; see run-vm.
       size: of the test.
       tags: further tags.
     """
@@ -52,6 +54,8 @@ def vm_test(
         args += ["--lib", lib]
     for tool in tools:
         args += ["--tool", tool]
+    if power_cuts:
+        args += ["--power-cuts", str(power_cuts)]
     native.sh_test(
         name = name,
         size = size,
