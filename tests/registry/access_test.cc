@@ -103,6 +103,20 @@ TEST_F(AccessTest, Certificates) {
   EXPECT_THAT(pull(image(), {"--tls-verify=false"}).err, HasSubstr("plain HTTP"));
 }
 
+TEST_F(AccessTest, ACertificateForAnotherName) {
+  FakeRegistry& served = registry(true);
+  served.make("team/app", "latest");
+  served.stop();
+  make_certificate(served.dir(), "DNS:registry.example.org");
+  served.start();
+  const std::string certs = stage->dir() + "/home/certs";
+  observe("mkdir -p " + certs + "/" + served.host() + " && cp " + served.dir() + "/cert.pem " + certs + "/" +
+          served.host() + "/ca.crt");
+  Output pulled = pull(image(), {"--cert-dir", certs});
+  EXPECT_EQ(pulled.code, 1);
+  EXPECT_THAT(pulled.err, AllOf(HasSubstr("certificate"), HasSubstr("127.0.0.1")));
+}
+
 TEST_F(AccessTest, RegistriesConf) {
   registry().make("library/short", "latest");
   registry().make("team/app", "latest", "layers=2");

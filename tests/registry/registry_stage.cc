@@ -93,10 +93,10 @@ std::string FakeRegistry::config(const std::string& manifest_digest) const {
   return read_json_file(dir_ + "/blobs/" + manifest_digest.substr(7))["config"]["digest"].get<std::string>();
 }
 
-void make_certificate(const std::string& dir) {
+void make_certificate(const std::string& dir, const std::string& names) {
   observe(
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -keyout " +
-      dir + "/key.pem -out " + dir + "/cert.pem -addext subjectAltName=IP:127.0.0.1,IP:127.0.0.2");
+      dir + "/key.pem -out " + dir + "/cert.pem -addext subjectAltName=" + names);
 }
 
 void RegistryTest::SetUpTestSuite() {

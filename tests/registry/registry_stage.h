@@ -46,8 +46,8 @@ class FakeRegistry {
   std::unique_ptr<Process> process_;
 };
 
-// A certificate for 127.0.0.1 and 127.0.0.2, DIR/{cert,key}.pem, signed by itself.
-void make_certificate(const std::string& dir);
+// A certificate, DIR/{cert,key}.pem, signed by itself.
+void make_certificate(const std::string& dir, const std::string& names = "IP:127.0.0.1,IP:127.0.0.2");
 
 class RegistryTest : public StageTest {
  protected:
