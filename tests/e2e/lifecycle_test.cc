@@ -176,6 +176,14 @@ TEST_F(LifecycleTest, StopKillsAfterTheTimeout) {
   remove("deaf");
 }
 
+TEST_F(LifecycleTest, TheTimeoutCanBeTheContainersOwn) {
+  detach({"--name", "deaf", "--stop-timeout", "0"}, "trap '' TERM; while :; do sleep 0.05; done");
+  EXPECT_EQ(stage->inspect("deaf")["Config"]["StopTimeout"], 0);
+  EXPECT_EQ(run({"stop", "deaf"}).code, 0);
+  EXPECT_EQ(stage->inspect("deaf")["State"]["ExitCode"], 137);
+  remove("deaf");
+}
+
 TEST_F(LifecycleTest, StopSendsTheChosenSignal) {
   detach({"--name", "chosen", "--stop-signal", "USR2"},
          "trap 'exit 12' USR2; echo ready; while :; do sleep 0.05; done");

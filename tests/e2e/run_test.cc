@@ -151,6 +151,8 @@ TEST_F(RunTest, RunsADirectoryAsItIs) {
   std::string text;
   std::getline(std::ifstream(rootfs + "/made"), text);
   EXPECT_EQ(text, "inside");
+  output = run({"--storage=dir", "run", "--rm", "--read-only", rootfs, "touch", "/more"});
+  EXPECT_THAT(output.err, HasSubstr("Read-only"));
   expect_refused(run({"--storage=dir", "run", "--rm", "/", "true"}), "host's own root");
 }
 

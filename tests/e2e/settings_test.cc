@@ -94,6 +94,8 @@ TEST_F(SettingsTest, Hostname) {
   Output generated = sh({}, "hostname; echo $HOSTNAME");
   EXPECT_EQ(generated.out.size(), 26u) << generated;
   expect_refused(box({"--hostname", std::string(65, 'a')}, {"true"}), "host name");
+  EXPECT_EQ(sh({"--hostname", "h", "--domainname", "example.org"}, "cat /proc/sys/kernel/domainname").out,
+            "example.org\n");
 }
 
 TEST_F(SettingsTest, HostsAndResolver) {
