@@ -151,7 +151,7 @@ TEST_F(VolumesTest, Verbs) {
   EXPECT_EQ(run({"volume", "ls", "--format", "{{.Name}}", "-f", "label=a=b"}).out, "v\n");
   EXPECT_EQ(run({"volume", "ls", "-q", "--filter", "name=othe"}).out, "other\n");
   EXPECT_EQ(run({"volume", "ls", "-q", "--filter", "dangling=false"}).out, "");
-  EXPECT_EQ(run({"volume", "inspect", "--format", "{{.Labels}}", "v"}).out, "{\"a\":\"b\"}\n");
+  EXPECT_EQ(run({"volume", "inspect", "--format", "{{json .Labels}}", "v"}).out, "{\"a\":\"b\"}\n");
   Output none = run({"volume", "inspect", "nosuch"});
   EXPECT_EQ(none.code, 1);
   EXPECT_EQ(none.out, "[]\n");
