@@ -35,7 +35,8 @@ struct Exchange {
 
   size_t header(const char* data, size_t size) {
     std::string_view line(data, size);
-    if ((header_bytes += size) > kMostHeaderBytes)
+    header_bytes += size;
+    if (header_bytes > kMostHeaderBytes)
       return fail({"too many headers from", request.url.authority(), EMSGSIZE, {}, {}, 125});
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
     if (line.starts_with("HTTP/")) {  // a new answer, perhaps after "100 Continue"
