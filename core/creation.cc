@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/fault.h"
 #include "core/files.h"
 #include "core/process.h"
@@ -164,8 +166,11 @@ Result<void> Creation::write_state(const char* status) {
 // Namespaces that the specification will most likely ask for.
 uint64_t Creation::likely_namespaces() const {
   auto own = [](const std::string& mode) { return mode.empty() || mode == "private" || mode == "shareable"; };
+  auto shared = [](const std::string& network) {
+    return network == "host" || network.starts_with("container:");
+  };
   uint64_t types = 0;
-  if (!resolved_.host_network && resolved_.network_path.empty()) types |= CLONE_NEWNET;
+  if (std::ranges::none_of(options_.networks, shared)) types |= CLONE_NEWNET;
   if (own(options_.ipc_mode)) types |= CLONE_NEWIPC;
   if (own(options_.uts_mode)) types |= CLONE_NEWUTS;
   return options_.uid_map.empty() && options_.gid_map.empty() ? types : 0;
@@ -175,13 +180,13 @@ Result<Running> Creation::run() {
   if (!options_.cid_file.empty() && access(options_.cid_file.c_str(), F_OK) == 0)
     return error("file for the container's id exists", options_.cid_file,
                  "another container may be running: remove the file, or name another", EEXIST);
-  RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor()));
+  RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor(), likely_namespaces()));
   launcher_ = std::move(launcher);
   RCRT_ASSIGN(resolved_, resolve());
-  launcher_->expect(likely_namespaces());
   RCRT_TRY(record());
-  RCRT_TRY(begin_storage());
   RCRT_TRY(specify());
+  RCRT_TRY(load_isolation());
+  RCRT_TRY(begin_storage());
   RCRT_TRY(prepare_isolation());
   RCRT_TRY(finish_storage());
   RCRT_TRY(prepare_volumes());

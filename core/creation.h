@@ -58,6 +58,7 @@ class Creation {
   uint64_t likely_namespaces() const;
   Result<void> record();   // folders, lock, journal, name
   Result<void> specify();  // the OCI configuration, but for the user
+  Result<void> load_isolation();
   Result<void> prepare_isolation();
   void drop_capabilities(const Json& names, const std::string& plugin);
   Result<void> begin_storage();  // in a thread of its own

@@ -186,19 +186,13 @@ Launcher::~Launcher() {
     waitpid(impl_->process.monitor_pid, nullptr, impl_->orphan ? 0 : WNOHANG);
 }
 
-Result<Launcher> Launcher::start(const std::string& monitor_path) {
+Result<Launcher> Launcher::start(const std::string& monitor_path, uint64_t expected) {
   Launcher launcher;
   Impl& impl = *launcher.impl_;
-  RCRT_ASSIGN(impl.monitor, spawn_monitor(monitor_path));
+  RCRT_ASSIGN(impl.monitor, spawn_monitor(monitor_path, expected));
   impl.control = std::move(impl.monitor.control);
   impl.process.monitor_pid = impl.monitor.pid;
   return launcher;
-}
-
-void Launcher::expect(uint64_t namespaces) {
-  const launch::CloneMessage message = {Kind::kAhead, 0, namespaces};
-  // A monitor that is gone is told of by who needs it.
-  (void)send(impl_->control.get(), &message, sizeof message, MSG_NOSIGNAL);
 }
 
 Result<void> Launcher::clone(const Json& spec, int cgroup) {

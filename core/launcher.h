@@ -98,14 +98,12 @@ Result<void> start_waiting(int socket);
 
 class Launcher {
  public:
-  static Result<Launcher> start(const std::string& monitor_path);
+  // `expected` are network, ipc and uts namespaces (CLONE_NEW*) that the container will most
+  // likely need: they are made meanwhile. It is a hint, and a wrong one costs only time.
+  static Result<Launcher> start(const std::string& monitor_path, uint64_t expected = 0);
   Launcher(Launcher&&) noexcept;
   Launcher& operator=(Launcher&&) noexcept;
   ~Launcher();
-
-  // Network, ipc and uts namespaces (CLONE_NEW*) that the container will most likely need:
-  // they are made meanwhile. Optional, before clone(); a wrong hint costs only time.
-  void expect(uint64_t namespaces);
 
   // Has the process made at once, if `spec` makes that possible (else commit() does it): its
   // linux.namespaces, linux.devices, linux.sysctl and process.terminal are what the specification of

@@ -80,12 +80,17 @@ namespace {
 
 }  // namespace
 
-Result<SpawnedMonitor> spawn_monitor(const std::string& path) {
+Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected) {
   RCRT_ASSIGN(UniqueFd executable, readonly_executable(path));
   RCRT_ASSIGN(executable, lift(std::move(executable)));
   SpawnedMonitor monitor;
   UniqueFd theirs;
   RCRT_TRY(make_socket_pair(monitor.control, theirs));
+  if (expected != 0) {
+    const launch::CloneMessage message = {launch::Kind::kAhead, 0, expected};
+    if (send(monitor.control.get(), &message, sizeof message, MSG_NOSIGNAL) < 0)
+      return errno_error("cannot speak to rcrt-monitor");
+  }
   RCRT_ASSIGN(theirs, lift(std::move(theirs)));
   UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null) return errno_error("cannot open", "/dev/null");

@@ -18,7 +18,8 @@ struct SpawnedMonitor {
 
 // Executes rcrt-monitor in a session of its own, with nothing of ours but the socket.
 // Returns before it has: an error shows when it is spoken to.
-Result<SpawnedMonitor> spawn_monitor(const std::string& path);
+// `expected`: see Launcher::start().
+Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected);
 
 // Why a monitor that was never heard of is gone: it could not be executed, else `what`.
 std::unexpected<Error> lost_monitor(const SpawnedMonitor& monitor, const char* what);

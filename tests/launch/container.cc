@@ -127,10 +127,9 @@ LaunchTest::Outcome LaunchTest::run(LaunchRequest request) {
   UniqueFd output(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
   for (int stream : {1, 2})
     if (request.stdio[stream] < 0) request.stdio[stream] = output.get();
-  auto launcher = Launcher::start(monitor_path());
+  auto launcher = Launcher::start(monitor_path(), early_ ? CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS : 0);
   if (!launcher) return failed(launcher.error());
   if (early_) {
-    launcher->expect(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
     if (auto cloned = launcher->clone(request.spec, request.cgroup.get()); !cloned)
       return failed(cloned.error());
   }
