@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/run_flags.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/path.h"
@@ -49,11 +50,17 @@ Result<void> namespace_flags(const CommandLine& line, RunOptions& options) {
     RCRT_ASSIGN(IdMapping mapping, parse_id_mapping(text));
     options.gid_map.push_back(mapping);
   }
+  if (options.uid_map.empty()) options.uid_map = options.gid_map;
+  if (options.gid_map.empty()) options.gid_map = options.uid_map;
+  for (const auto* map : {&options.uid_map, &options.gid_map})
+    if (!map->empty() && std::ranges::none_of(*map, [](const IdMapping& m) { return m.container == 0; }))
+      return error("user or group 0 of the container is not mapped", "",
+                   "add a mapping that begins with it, such as 0:100000:65536", EINVAL);
   std::string users = line.text("userns");
   if (!users.empty() && users != "host")
     return error("unknown mode for --userns", users, "use host, or map ids with --uidmap and --gidmap",
                  EINVAL);
-  if (users == "host" && (!options.uid_map.empty() || !options.gid_map.empty()))
+  if (users == "host" && !options.uid_map.empty())
     return error("--userns=host excludes --uidmap and --gidmap", "", {}, EINVAL);
   for (const auto& text : line.list("time-offset")) {
     RCRT_ASSIGN(auto pair, key_value("time-offset", text));

@@ -87,14 +87,23 @@ Result<void> Creation::specify() {
   return {};
 }
 
+Owner Creation::root_user() const {
+  if (options_.uid_map.empty()) return {};
+  return {host_id(options_.uid_map, 0), host_id(options_.gid_map, 0)};
+}
+
 Result<void> Creation::configure() {
   std::string user = options_.user.empty() ? resolved_.image_config.value("User", "") : options_.user;
   RCRT_ASSIGN(User runs_as, resolve_user(root_.get(), user, options_.groups));
   set_user(spec_, runs_as);
   RCRT_TRY(make_bind_sources());
   if (!resolved_.etc_folder.empty()) return {};  // another container's
-  for (const char* name : {"hostname", "hosts", "resolv.conf"})
+  const Owner owner = root_user();
+  for (const char* name : {"hostname", "hosts", "resolv.conf"}) {
     RCRT_TRY(overwrite_file(state_file(name), ""));
+    if (owner.uid != 0 && chown(state_file(name).c_str(), owner.uid, owner.gid) != 0)
+      return errno_error("cannot give to the container's root", state_file(name));
+  }
   fault_point("etc files made");
   return {};
 }

@@ -64,6 +64,7 @@ class Creation {
   Result<void> begin_storage();  // in a thread of its own
   Result<void> finish_storage();
   Result<void> prepare_storage(const Plugin& plugin, const Json& request);
+  Result<void> map_root(int user_namespace) const;
   Result<void> no_devices_in_root();
   Result<void> prepare_volumes();
   Result<void> make_bind_sources() const;
@@ -74,6 +75,8 @@ class Creation {
   Result<void> write_state(const char* status);
   Result<void> write_etc_files();
   Result<void> journal(const char* step, const std::string& plugin, Json request);
+
+  Owner root_user() const;  // the container's root, as the host knows it
 
   void use_etc_files(SpecInput& input) const;
   UniqueFd with_users() const;  // where a root that is not made yet has its /etc/passwd

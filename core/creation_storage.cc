@@ -10,8 +10,20 @@
 
 #include "base/fault.h"
 #include "core/creation.h"
+#include "core/id_map.h"
 
 namespace rcrt {
+namespace {
+
+// As in /proc/<pid>/uid_map.
+std::string lines_of(const std::vector<IdMapping>& mappings) {
+  std::string lines;
+  for (const auto& m : mappings)
+    lines += std::to_string(m.container) + " " + std::to_string(m.host) + " " + std::to_string(m.size) + "\n";
+  return lines;
+}
+
+}  // namespace
 
 Json storage_request(const RunOptions& options, const Resolved& resolved, const Paths& paths,
                      const std::string& layers_dir, const std::string& id) {
@@ -21,6 +33,10 @@ Json storage_request(const RunOptions& options, const Resolved& resolved, const 
                   {"read_only", options.read_only && !resolved.source.empty()},
                   {"volatile", options.remove},
                   {"options", options.storage_options}};
+  if (!options.uid_map.empty()) {
+    request["uid_mappings"] = id_mappings(options.uid_map);
+    request["gid_mappings"] = id_mappings(options.gid_map);
+  }
   if (resolved.source.empty()) {
     request["layers_dir"] = layers_dir;
     request["layers"] = resolved.layers;
@@ -45,9 +61,16 @@ Result<void> Creation::prepare_storage(const Plugin& plugin, const Json& request
   // A plugin may change the working directory for a moment: this thread's own.
   if (unshare(CLONE_FS) != 0) return errno_error("cannot have a working directory of its own");
   const auto* table = plugin.get<rcrt_storage_v1>(RCRT_STORAGE_V1);
-  RCRT_ASSIGN(PluginReply reply, plugin.call(table->prepare, "prepare", request));
+  std::vector<rcrt_fd> fds;
+  UniqueFd users;
+  if (!options_.uid_map.empty()) {
+    RCRT_ASSIGN(users, make_user_namespace(lines_of(options_.uid_map), lines_of(options_.gid_map)));
+    fds.push_back({"user_namespace", users.get()});
+  }
+  RCRT_ASSIGN(PluginReply reply, plugin.call(table->prepare, "prepare", request, fds));
   root_ = reply.take("root");
   if (!root_) return error("plugin gave no root", plugin.path(), "report it to the plugin's author");
+  if (users && !reply.result.value("ids_mapped", false)) RCRT_TRY(map_root(users.get()));
   fault_point("storage prepared");
   return {};
 }
@@ -55,6 +78,15 @@ Result<void> Creation::prepare_storage(const Plugin& plugin, const Json& request
 Result<void> Creation::finish_storage() {
   RCRT_TRY(storage_.get());
   return nodev_ ? no_devices_in_root() : Result<void>();
+}
+
+// A directory whose top belongs to a user of the container's has been made for it already.
+Result<void> Creation::map_root(int user_namespace) const {
+  struct stat top;
+  if (fstat(root_.get(), &top) != 0) return errno_error("cannot look at the root");
+  for (const auto& mapping : options_.uid_map)
+    if (top.st_uid >= mapping.host && top.st_uid - mapping.host < mapping.size) return {};
+  return map_ids(root_.get(), user_namespace, true, resolved_.source);
 }
 
 Result<void> Creation::no_devices_in_root() {
@@ -71,7 +103,7 @@ Result<void> Creation::prepare_volumes() {
   Json volumes = Engine::volumes_json(options_.mounts);
   if (volumes.empty()) return {};
   RCRT_TRY(journal("volumes", "", {{"volumes", volumes}}));
-  RCRT_ASSIGN(volumes_, engine_.make_volumes(options_.mounts, root_.get()));
+  RCRT_ASSIGN(volumes_, engine_.make_volumes(options_.mounts, root_.get(), root_user()));
   return {};
 }
 

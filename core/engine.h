@@ -137,7 +137,7 @@ class Engine {
   Result<void> choose_volumes(std::vector<BindMount>& mounts, const Json& image_config) const;
   // Makes those that are missing; fills fresh ones from the root. They cannot be removed while
   // the descriptors are open.
-  Result<std::vector<UniqueFd>> make_volumes(const std::vector<BindMount>& mounts, int root);
+  Result<std::vector<UniqueFd>> make_volumes(const std::vector<BindMount>& mounts, int root, Owner owner);
   // As they are in config.json.
   static Json volumes_json(const std::vector<BindMount>& mounts);
   // Of a container that is being removed; `used` as in config.json.

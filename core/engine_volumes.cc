@@ -53,14 +53,15 @@ Result<void> Engine::choose_volumes(std::vector<BindMount>& mounts, const Json& 
   return {};
 }
 
-Result<std::vector<UniqueFd>> Engine::make_volumes(const std::vector<BindMount>& mounts, int root) {
+Result<std::vector<UniqueFd>> Engine::make_volumes(const std::vector<BindMount>& mounts, int root,
+                                                   Owner owner) {
   std::vector<UniqueFd> held;
   for (const auto& mount : mounts) {
     if (mount.volume.empty()) continue;
     RCRT_TRY(volumes_.create(mount.volume, mount.anonymous));
     UniqueFd content;
     if (!mount.no_copy) content = folder_in(root, mount.target);
-    RCRT_ASSIGN(UniqueFd lock, volumes_.use(mount.volume, content ? content.get() : -1));
+    RCRT_ASSIGN(UniqueFd lock, volumes_.use(mount.volume, content ? content.get() : -1, owner));
     held.push_back(std::move(lock));
     fault_point("volume in use");
   }

@@ -15,6 +15,7 @@
 
 #include <filesystem>
 
+#include "core/id_map.h"
 #include "core/plan_builder.h"
 #include "launch/plan.h"
 
@@ -194,11 +195,16 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
     draft.mounts[i].devices = (*cloned)[i].devices;
     if (draft.mounts[i] != (*cloned)[i]) draft.mounts[i].early = false;
   }
+  UserNamespaces user_namespaces;
   for (auto& mount : draft.mounts) {
     extras.mount_fds.push_back(-1);
     extras.file_targets.push_back(false);
     if (!mount.bind()) continue;
     RCRT_ASSIGN(UniqueFd tree, open_bind(mount, draft.root_propagation));
+    if (mount.map_ids) {
+      RCRT_ASSIGN(int users, user_namespaces.get(mount.uid_map, mount.gid_map));
+      RCRT_TRY(map_ids(tree.get(), users, mount.map_ids_below, mount.source));
+    }
     struct stat status;
     if (fstat(tree.get(), &status) != 0)
       return errno_error("cannot look at the source of " + mount.where, mount.source);

@@ -32,6 +32,17 @@ void read_names(const Node& config, PlanDraft& draft) {
   }
 }
 
+// A mount without mappings of its own has the container's.
+void complete_mappings(PlanDraft& draft) {
+  for (auto& mount : draft.mounts) {
+    if (!mount.map_ids || !mount.uid_map.empty()) continue;
+    if (draft.uid_map.empty())
+      bad(mount.where, mount.target, "idmap needs uidMappings and gidMappings, of the mount or of linux");
+    mount.uid_map = draft.uid_map;
+    mount.gid_map = draft.gid_map;
+  }
+}
+
 void check_together(const PlanDraft& draft, PlanFor purpose) {
   const bool own_mounts = draft.is_new(CLONE_NEWNS);
   if (!draft.has(CLONE_NEWNS) && purpose == PlanFor::container)
@@ -69,6 +80,7 @@ Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose) {
     plan_parts::read_linux(config["linux"], draft);
     draft.readonly_root = config["root"]["readonly"].flag();
     read_names(config, draft);
+    complete_mappings(draft);
     check_together(draft, purpose);
   } catch (plan_json::Bad& bad) {
     return std::unexpected(std::move(bad.error));

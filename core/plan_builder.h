@@ -30,7 +30,9 @@ struct PlanDraft {
     uint64_t recursive_set = 0, recursive_clear = 0;  // rro, rnosuid, ...
     uint64_t propagation = 0;                         // MS_*
     bool propagation_recursive = false;
-    bool early = false;    // made before the plan was there
+    bool map_ids = false, map_ids_below = false;  // idmap, ridmap
+    std::string uid_map, gid_map;                 // with map_ids, as linux.uidMappings
+    bool early = false;                           // made before the plan was there
     bool cover = false;    // early: masked and read-only paths below it are covered then, too
     bool devices = false;  // early: the devices are made then, too
     bool bind() const { return type.empty(); }

@@ -32,8 +32,6 @@ void read_namespaces(const Node& namespaces, PlanDraft& draft) {
   }
 }
 
-namespace {
-
 std::string read_mappings(const Node& mappings) {
   std::string text;
   auto items = mappings.items();
@@ -47,6 +45,8 @@ std::string read_mappings(const Node& mappings) {
   }
   return text;
 }
+
+namespace {
 
 void read_time_offsets(const Node& offsets, PlanDraft& draft) {
   for (auto& [clock, offset] : offsets.members()) {

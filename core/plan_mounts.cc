@@ -97,7 +97,11 @@ bool read_option(const std::string& option, const std::string& where, PlanDraft:
     mount.propagation_recursive = recursive;
     return true;
   }
-  if (option == "idmap" || option == "ridmap") bad(where, option, "id-mapped mounts are not supported");
+  if (option == "idmap" || option == "ridmap") {
+    mount.map_ids = true;
+    mount.map_ids_below = option == "ridmap";
+    return true;
+  }
   if (option == "remount") bad(where, option, "a mount is made with its options; it cannot be changed here");
   return false;
 }
@@ -131,8 +135,11 @@ PlanDraft::Mount read_mount(const Node& node) {
     bad(node["destination"].path(), destination, "nothing can be mounted on the root itself");
   mount.source = node["source"].text_or("");
   mount.type = node["type"].text_or("");
-  if (node["uidMappings"].present() || node["gidMappings"].present())
-    bad(node.path(), destination, "id-mapped mounts are not supported");
+  mount.uid_map = read_mappings(node["uidMappings"]);
+  mount.gid_map = read_mappings(node["gidMappings"]);
+  if (mount.uid_map.empty() != mount.gid_map.empty())
+    bad(node.path(), destination, "uidMappings and gidMappings need one another");
+  mount.map_ids = !mount.uid_map.empty();
 
   bool bind = mount.type == "bind" || mount.type == "rbind";
   if (mount.type == "rbind") mount.recursive = true;
@@ -165,6 +172,7 @@ PlanDraft::Mount read_mount(const Node& node) {
     if (mount.target == "proc" || mount.target == "sys") mount.no_symlinks = true;
     return mount;
   }
+  if (mount.map_ids) bad(node.path(), destination, "only bind mounts can be id-mapped");
   if (mount.type.empty() || mount.type == "none")
     bad(node["type"].path(), mount.type, "use a file-system type, or the option bind");
   if (mount.type == "cgroup") mount.type = "cgroup2";
@@ -187,7 +195,8 @@ void read_mounts(const Node& mounts, PlanDraft& draft) {
 namespace rcrt {
 
 std::vector<std::string> known_mount_options() {
-  std::vector<std::string> names = {"bind", "rbind", "defaults", "silent", "loud", "tmpcopyup"};
+  std::vector<std::string> names = {"bind",   "rbind",  "defaults", "idmap",
+                                    "ridmap", "silent", "loud",     "tmpcopyup"};
   for (auto& [name, attribute] : plan_parts::kAttributes) {
     names.push_back(name);
     names.push_back("r" + name);

@@ -12,8 +12,10 @@ void read_process(const plan_json::Node& process, PlanDraft& draft);  // plan_pr
 void read_mounts(const plan_json::Node& mounts, PlanDraft& draft);    // plan_mounts.cc
 void read_linux(const plan_json::Node& config, PlanDraft& draft);     // plan_linux.cc
 void read_namespaces(const plan_json::Node& namespaces, PlanDraft& draft);
-std::vector<std::string> read_paths(const plan_json::Node& paths);    // clean, relative to the root
+std::vector<std::string> read_paths(const plan_json::Node& paths);  // clean, relative to the root
 void read_sysctls(const plan_json::Node& sysctls, PlanDraft& draft);
+// The lines of a uid_map or gid_map.
+std::string read_mappings(const plan_json::Node& mappings);
 void read_devices(const plan_json::Node& devices, PlanDraft& draft);  // plan_devices.cc
 
 }  // namespace rcrt::plan_parts

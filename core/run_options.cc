@@ -52,7 +52,7 @@ Result<std::pair<unsigned, unsigned>> port_range(const std::string& text, const 
 Result<void> add_option(BindMount& mount, const std::string& word, const std::string& whole) {
   static constexpr std::array known = {"rbind",  "bind",   "private", "rprivate", "shared", "rshared",
                                        "slave",  "rslave", "nosuid",  "suid",     "nodev",  "dev",
-                                       "noexec", "exec",   "noatime", "relatime"};
+                                       "noexec", "exec",   "noatime", "relatime", "idmap"};
   if (word == "ro" || word == "readonly") {
     mount.read_only = true;
   } else if (word == "rw" || word == "z" || word == "Z" || word.empty()) {
@@ -64,7 +64,7 @@ Result<void> add_option(BindMount& mount, const std::string& word, const std::st
   } else {
     return error(
         "unknown mount option \"" + word + "\" in", whole,
-        "known: ro rw rbind bind private slave shared (with r-), nosuid nodev noexec noatime relatime",
+        "known: ro rw rbind bind private slave shared (with r-), nosuid nodev noexec noatime relatime idmap",
         EINVAL);
   }
   return {};
@@ -192,6 +192,8 @@ Result<BindMount> parse_mount(const std::string& text) {
       mount.read_only = on;
     } else if (key == "bind-propagation") {
       RCRT_TRY(add_option(mount, value, text));
+    } else if (key == "idmap") {
+      if (on) mount.options.push_back("idmap");
     } else if (key == "bind-nonrecursive") {
       if (on) mount.options.push_back("bind");
     } else if (key == "volume-nocopy") {
@@ -204,8 +206,8 @@ Result<BindMount> parse_mount(const std::string& text) {
     } else {
       return error(
           "unknown key \"" + key + "\" in mount", text,
-          "known: type source target readonly bind-propagation bind-nonrecursive volume-nocopy tmpfs-size "
-          "tmpfs-mode",
+          "known: type source target readonly idmap bind-propagation bind-nonrecursive volume-nocopy "
+          "tmpfs-size tmpfs-mode",
           EINVAL);
     }
   }
@@ -268,6 +270,13 @@ Result<IdMapping> parse_id_mapping(const std::string& text) {
   if (parts.size() > 3 || !numbers[0] || !numbers[1] || !numbers[2] || *numbers[2] == 0)
     return usage("id mapping", text, "CONTAINER:HOST[:SIZE]");
   return IdMapping{*numbers[0], *numbers[1], *numbers[2]};
+}
+
+uint32_t host_id(const std::vector<IdMapping>& mappings, uint32_t id) {
+  for (const auto& mapping : mappings)
+    if (id >= mapping.container && id - mapping.container < mapping.size)
+      return mapping.host + (id - mapping.container);
+  return 65534;
 }
 
 Result<int> parse_signal(const std::string& text) {

@@ -38,6 +38,9 @@ struct IdMapping {
   uint32_t container = 0, host = 0, size = 0;
 };
 
+// Who in the container's mappings is `id`; nobody (65534) outside of them.
+uint32_t host_id(const std::vector<IdMapping>& mappings, uint32_t id);
+
 struct RunOptions {
   std::string image;              // reference, or what the storage plugin takes instead
   std::vector<std::string> args;  // the command; empty: the image's
@@ -65,8 +68,8 @@ struct RunOptions {
   std::optional<int> oom_score_adj;
   std::string shm_size;                                     // bytes, decimal
   std::string pid_mode, ipc_mode, uts_mode, cgroupns_mode;  // "", "host", "private"
-  std::vector<IdMapping> uid_map, gid_map;
-  std::map<std::string, Json> time_offsets;  // "monotonic" -> {"secs":..,"nanosecs":..}
+  std::vector<IdMapping> uid_map, gid_map;                  // with a user namespace of its own: both
+  std::map<std::string, Json> time_offsets;                 // "monotonic" -> {"secs":..,"nanosecs":..}
 
   bool interactive = false, tty = false, detach = false, remove = false, read_only = false;
   bool privileged = false, init = false;

@@ -71,13 +71,6 @@ Result<void> add_namespace(Json& namespaces, const char* type, const std::string
   return {};
 }
 
-Json id_mappings(const std::vector<IdMapping>& mappings) {
-  Json json = Json::array();
-  for (const auto& m : mappings)
-    json.push_back({{"containerID", m.container}, {"hostID", m.host}, {"size", m.size}});
-  return json;
-}
-
 Result<Json> namespaces(const RunOptions& options, const SpecInput& input) {
   Json list = Json::array({{{"type", "mount"}}});
   RCRT_TRY(add_namespace(list, "pid", options.pid_mode, "pid"));
@@ -87,7 +80,7 @@ Result<Json> namespaces(const RunOptions& options, const SpecInput& input) {
   if (!input.host_network)
     RCRT_TRY(add_namespace(list, "network", input.network_path.empty() ? "" : "path:" + input.network_path,
                            "net"));
-  if (!options.uid_map.empty() || !options.gid_map.empty()) list.push_back({{"type", "user"}});
+  if (!options.uid_map.empty()) list.push_back({{"type", "user"}});
   if (!options.time_offsets.empty()) list.push_back({{"type", "time"}});
   return list;
 }
@@ -97,9 +90,9 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
   if (options.ipc_mode == "host") {
     // The host's shared memory. A new mqueue mount shows the host's queues; making one needs
     // power over the IPC namespace, which a user namespace of the container's own has not.
-    bool own_users = !options.uid_map.empty() || !options.gid_map.empty();
     for (auto& mount : list)
-      if ((mount["destination"] == "/dev/mqueue" && own_users) || mount["destination"] == "/dev/shm")
+      if ((mount["destination"] == "/dev/mqueue" && !options.uid_map.empty()) ||
+          mount["destination"] == "/dev/shm")
         mount = {{"destination", mount["destination"]},
                  {"type", "bind"},
                  {"source", mount["destination"]},
@@ -132,7 +125,13 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
       });
       if (!propagation) words.push_back("rprivate");
       // Read-only means all that is mounted below it too, also where a single mount was asked for.
-      if (mount.read_only) words.push_back(has("bind") && !has("rbind") ? "ro" : "rro");
+      bool single = has("bind") && !has("rbind");
+      if (mount.read_only) words.push_back(single ? "ro" : "rro");
+      if (has("idmap")) {
+        if (options.uid_map.empty())
+          return error("idmap without a user namespace in mount of", mount.target, "add --uidmap", EINVAL);
+        if (!single) std::ranges::replace(words, std::string("idmap"), std::string("ridmap"));
+      }
     } else if (mount.read_only) {
       words.push_back("ro");
     }
@@ -174,6 +173,13 @@ Result<void> add_devices(const RunOptions& options, Json& linux) {
 }
 
 }  // namespace
+
+Json id_mappings(const std::vector<IdMapping>& mappings) {
+  Json json = Json::array();
+  for (const auto& m : mappings)
+    json.push_back({{"containerID", m.container}, {"hostID", m.host}, {"size", m.size}});
+  return json;
+}
 
 Result<std::vector<std::string>> command_line(const RunOptions& options, const Json& image_config) {
   std::vector<std::string> words =
@@ -218,9 +224,9 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
   Json linux = Json::object();
   RCRT_ASSIGN(linux["namespaces"], namespaces(options, input));
   linux["cgroupsPath"] = (options.cgroup_parent.empty() ? "/rcrt" : options.cgroup_parent) + "/" + input.id;
-  if (!options.uid_map.empty() || !options.gid_map.empty()) {
-    linux["uidMappings"] = id_mappings(options.uid_map.empty() ? options.gid_map : options.uid_map);
-    linux["gidMappings"] = id_mappings(options.gid_map.empty() ? options.uid_map : options.gid_map);
+  if (!options.uid_map.empty()) {
+    linux["uidMappings"] = id_mappings(options.uid_map);
+    linux["gidMappings"] = id_mappings(options.gid_map);
   }
   if (!options.time_offsets.empty()) linux["timeOffsets"] = options.time_offsets;
   RCRT_TRY(add_devices(options, linux));

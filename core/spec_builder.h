@@ -21,6 +21,9 @@ struct SpecInput {
   std::string hosts_file, hostname_file, resolv_file;  // bind-mounted when not empty
 };
 
+// As OCI linux.uidMappings.
+Json id_mappings(const std::vector<IdMapping>& mappings);
+
 // The command line a container runs: entrypoint and arguments of options and image.
 Result<std::vector<std::string>> command_line(const RunOptions& options, const Json& image_config);
 

@@ -108,7 +108,7 @@ Result<void> VolumeStore::create(const std::string& name, bool anonymous, const 
   return code == EEXIST ? Result<void>() : made;  // somebody was quicker
 }
 
-Result<UniqueFd> VolumeStore::use(const std::string& name, int content) {
+Result<UniqueFd> VolumeStore::use(const std::string& name, int content, Owner owner) {
   RCRT_TRY(load(name));
   std::string path = folder_ + "/" + name;
   UniqueFd fd = open_folder(path);
@@ -123,7 +123,10 @@ Result<UniqueFd> VolumeStore::use(const std::string& name, int content) {
   if (!is_still(fd.get(), path)) return gone();
   RCRT_ASSIGN(record, read_json(path + "/volume.json"));
   if (record.value("fresh", false)) {
-    if (content >= 0) RCRT_TRY(fill(fd.get(), name, content));
+    if (content >= 0)
+      RCRT_TRY(fill(fd.get(), name, content));
+    else if (owner.uid != 0 && fchownat(fd.get(), "_data", owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
+      return errno_error("cannot give volume to the container's root", name);
     fault_point("volume filled");
     record["fresh"] = false;
     RCRT_TRY(write_record(path, record));

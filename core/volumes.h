@@ -9,6 +9,8 @@
 // A volume appears and goes by one rename(2): killed at any moment, it is there or not.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,6 +30,11 @@ struct Volume {
   bool anonymous = false;
 };
 
+struct Owner {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
 class VolumeStore {
  public:
   explicit VolumeStore(const Paths& paths) : folder_(paths.root + "/volumes") {}
@@ -43,8 +50,8 @@ class VolumeStore {
   Result<void> create(const std::string& name, bool anonymous = false, const Json& labels = Json::object());
 
   // Keeps a volume from being removed as long as the descriptor is open. One that nobody has used
-  // yet is filled with what is in the folder `content`, unless that is -1.
-  Result<UniqueFd> use(const std::string& name, int content);
+  // yet is filled with what is in the folder `content`, or if that is -1 is given to `owner`.
+  Result<UniqueFd> use(const std::string& name, int content, Owner owner = {});
 
   // ENOENT when there is none, EBUSY while a descriptor of use() is open.
   Result<void> remove(const std::string& name);

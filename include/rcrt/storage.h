@@ -13,7 +13,9 @@
  *     "source":     "/srv/rootfs",
  *     "read_only":  false,
  *     "volatile":   false,
- *     "options":    { }
+ *     "options":    { },
+ *     "uid_mappings": [ { "containerID": 0, "hostID": 100000, "size": 65536 } ],
+ *     "gid_mappings": [ ... ]
  *   }
  * dir        absolute; a folder of the plugin's own, made by prepare if it wants
  *            one (its parent exists, mode 0700), deleted with all in it by remove.
@@ -24,6 +26,9 @@
  * read_only  the root is mounted read-only.
  * volatile   the data need not survive the container: no sync is ever needed.
  * options    the user's --storage-opt KEY=VALUE pairs, as strings.
+ * uid_mappings, gid_mappings  since 1.1: with a user namespace of the container's own, who its
+ *            users are on the host; prepare is given such a namespace as descriptor
+ *            "user_namespace". Absent otherwise.
  */
 #ifndef RCRT_STORAGE_H
 #define RCRT_STORAGE_H
@@ -41,7 +46,9 @@ typedef struct rcrt_storage_v1 {
 
   /* Makes the root and gives it as descriptor "root": a detached mount (fsmount(2)
    * or open_tree(2) with OPEN_TREE_CLONE), attached nowhere, which the caller can
-   * move_mount(2) to any place. No result. */
+   * move_mount(2) to any place. No result, or since 1.1 { "ids_mapped": true } of a root
+   * whose files are owned on the host as uid_mappings and gid_mappings say; any other root
+   * the host maps itself with MOUNT_ATTR_IDMAP, unless its top belongs to a mapped user. */
   rcrt_function prepare;
 
   /* Optional. Undoes prepare; the container's data stays. Idempotent. */

@@ -30,7 +30,7 @@ Status make_directory(int parent, const char* name, const std::string& dir) {
 }
 
 // The root directory's own mode and owner are those of the upper directory: take them
-// from the uppermost layer.
+// from the uppermost layer. What is written there is not mapped.
 Status make_upper(const Request& request, int dir) {
   std::string top = request.layers.empty() ? request.source : request.layers_dir + "/" + request.layers[0];
   struct stat info;
@@ -39,13 +39,15 @@ Status make_upper(const Request& request, int dir) {
         request.layers.empty() ? "cannot use as a root directory" : "cannot open an image layer", top,
         request.layers.empty() ? "name a directory that exists" : "import or pull the image again");
   if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "cannot use as a root directory", top);
+  const uid_t uid = host_id(request.uids, info.st_uid);
+  const gid_t gid = host_id(request.gids, info.st_gid);
   // Nearly always it is at once as it must be.
   if (::mkdirat(dir, "upper.new", info.st_mode & 0777) != 0 && errno != EEXIST)
     return fail_errno("cannot create", request.dir + "/upper");
   struct stat made;
   const bool ready = ::fstatat(dir, "upper.new", &made, AT_SYMLINK_NOFOLLOW) == 0 &&
-                     made.st_mode == info.st_mode && made.st_uid == info.st_uid && made.st_gid == info.st_gid;
-  if (!ready && (::fchownat(dir, "upper.new", info.st_uid, info.st_gid, 0) != 0 ||
+                     made.st_mode == info.st_mode && made.st_uid == uid && made.st_gid == gid;
+  if (!ready && (::fchownat(dir, "upper.new", uid, gid, 0) != 0 ||
                  ::fchmodat(dir, "upper.new", info.st_mode & 07777, 0) != 0))
     return fail_errno("cannot set owner and mode of", request.dir + "/upper");
   if (::renameat(dir, "upper.new", dir, "upper") != 0)
@@ -95,6 +97,7 @@ Status prepare(Call& call) {
   auto root = mount_overlay(*request);
   if (!root) return std::unexpected(root.error());
   call.give_fd("root", root->release());
+  call.result({{"ids_mapped", request->users >= 0}});
   fault_point("storage-overlay: given");
   return {};
 }

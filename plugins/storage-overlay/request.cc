@@ -6,7 +6,23 @@ namespace {
 
 bool has_dot_dot(const std::string& path) { return ("/" + path + "/").find("/../") != path.npos; }
 
+std::vector<IdMapping> mappings(const sdk::Call& call, const char* member) {
+  std::vector<IdMapping> list;
+  if (auto it = call.request().find(member); it != call.request().end())
+    for (const auto& entry : *it)
+      list.push_back({entry.at("containerID").get<uint32_t>(), entry.at("hostID").get<uint32_t>(),
+                      entry.at("size").get<uint32_t>()});
+  return list;
+}
+
 }  // namespace
+
+uint32_t host_id(const std::vector<IdMapping>& mappings, uint32_t id) {
+  for (const auto& mapping : mappings)
+    if (id >= mapping.container && id - mapping.container < mapping.size)
+      return mapping.host + (id - mapping.container);
+  return id;
+}
 
 sdk::Expected<Request> read_request(const sdk::Call& call) {
   Request request;
@@ -15,6 +31,9 @@ sdk::Expected<Request> read_request(const sdk::Call& call) {
   request.source = call.text("source");
   request.read_only = call.flag("read_only");
   request.is_volatile = call.flag("volatile");
+  request.users = call.fd("user_namespace");
+  request.uids = mappings(call, "uid_mappings");
+  request.gids = mappings(call, "gid_mappings");
   while (request.dir.size() > 1 && request.dir.back() == '/') request.dir.pop_back();
   if (request.dir.empty() || request.dir[0] != '/' || request.dir == "/" || has_dot_dot(request.dir))
     return sdk::fail(EINVAL, "the request's \"dir\" is not an absolute path", request.dir);

@@ -109,6 +109,11 @@ check DeviceAllowedByNumber 1 "$(box --device /dev/vdb busybox sh -c "$node")"
 check DeviceReadOnly "1 sh: can't create /dev/d: Operation not permitted" \
   "$(echo $(box --device /dev/vdb:/dev/d:r busybox sh -c 'head -c 1 /dev/d | wc -c; echo x >/dev/d'))"
 
+# A user namespace of its own: the image's files belong to whom they belong.
+check UserNamespace "0:0 0:0 made" \
+  "$(echo $(box --uidmap 0:100000:65536 busybox sh -c 'stat -c %u:%g / /etc/passwd; touch /made && echo made'))"
+check MappedBind "0:0" "$(box --uidmap 0:100000:65536 -v /etc:/host:ro,idmap busybox stat -c %u:%g /host/passwd)"
+
 # The bridge.
 gateway='ip route | sed -n "s/default via \([^ ]*\).*/\1/p"'
 check PingsItsGateway "1 packets transmitted, 1 packets received, 0% packet loss" \
