@@ -4,12 +4,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "core/process.h"
+#include "core/terminal.h"
 
 namespace rcrt::cli {
 namespace {
@@ -22,57 +21,7 @@ sigset_t forwarded_signals() {
   return set;
 }
 
-// The caller's terminal in raw mode, given back when destroyed.
-class RawTerminal {
- public:
-  explicit RawTerminal(bool wanted) {
-    if (!wanted || tcgetattr(0, &saved_) != 0) return;
-    termios raw = saved_;
-    cfmakeraw(&raw);
-    active_ = tcsetattr(0, TCSANOW, &raw) == 0;
-  }
-  ~RawTerminal() {
-    if (active_) tcsetattr(0, TCSADRAIN, &saved_);
-  }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
-
- private:
-  termios saved_{};
-  bool active_ = false;
-};
-
-void write_all(int fd, const char* data, size_t size) {
-  while (size > 0) {
-    ssize_t n = write(fd, data, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;  // nobody reads any more: the container goes on
-    data += n;
-    size -= static_cast<size_t>(n);
-  }
-}
-
-// Copies what is there, to the log too if there is one; false when the source has ended.
-bool copy_some(int from, int to, int log = -1) {
-  char buffer[32768];
-  ssize_t n = read(from, buffer, sizeof buffer);
-  if (n > 0) write_all(to, buffer, static_cast<size_t>(n));
-  if (n > 0 && log >= 0) write_all(log, buffer, static_cast<size_t>(n));
-  return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
-}
-
-void copy_window_size(int console) {
-  winsize size{};
-  if (ioctl(0, TIOCGWINSZ, &size) == 0) ioctl(console, TIOCSWINSZ, &size);
-}
-
 }  // namespace
-
-std::pair<unsigned, unsigned> terminal_size() {
-  winsize size{};
-  if (ioctl(0, TIOCGWINSZ, &size) != 0) return {0, 0};
-  return {size.ws_row, size.ws_col};
-}
 
 void hold_signals() {
   sigset_t set = forwarded_signals();
@@ -117,8 +66,7 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
     }
     if (fds[kConsole].revents != 0 && !copy_some(console, 1, log.get())) fds[kConsole].fd = -1;
     if (fds[kInput].revents != 0 && !copy_some(0, console)) {
-      const char end_of_file = 4;  // as a terminal does on ^D
-      write_all(console, &end_of_file, 1);
+      send_end_of_file(console);
       fds[kInput].fd = -1;
     }
     if (fds[kEnd].revents == 0) continue;

@@ -12,9 +12,6 @@ struct AttachOptions {
   bool interactive = false;
 };
 
-// The terminal's size, {0, 0} when descriptor 0 is none.
-std::pair<unsigned, unsigned> terminal_size();
-
 // Blocks the signals a client forwards, so that none is lost between the start of the
 // container and attach().
 void hold_signals();

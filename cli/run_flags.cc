@@ -5,8 +5,8 @@
 #include <charconv>
 
 #include "base/path.h"
-#include "cli/attach.h"
 #include "core/files.h"
+#include "core/terminal.h"
 
 namespace rcrt::cli {
 namespace {

@@ -4,59 +4,17 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <array>
+
+#include "core/capabilities.h"
 
 namespace rcrt {
 namespace {
-
-// In the order of linux/capability.h.
-constexpr std::array kCapabilities = {"CAP_CHOWN",
-                                      "CAP_DAC_OVERRIDE",
-                                      "CAP_DAC_READ_SEARCH",
-                                      "CAP_FOWNER",
-                                      "CAP_FSETID",
-                                      "CAP_KILL",
-                                      "CAP_SETGID",
-                                      "CAP_SETUID",
-                                      "CAP_SETPCAP",
-                                      "CAP_LINUX_IMMUTABLE",
-                                      "CAP_NET_BIND_SERVICE",
-                                      "CAP_NET_BROADCAST",
-                                      "CAP_NET_ADMIN",
-                                      "CAP_NET_RAW",
-                                      "CAP_IPC_LOCK",
-                                      "CAP_IPC_OWNER",
-                                      "CAP_SYS_MODULE",
-                                      "CAP_SYS_RAWIO",
-                                      "CAP_SYS_CHROOT",
-                                      "CAP_SYS_PTRACE",
-                                      "CAP_SYS_PACCT",
-                                      "CAP_SYS_ADMIN",
-                                      "CAP_SYS_BOOT",
-                                      "CAP_SYS_NICE",
-                                      "CAP_SYS_RESOURCE",
-                                      "CAP_SYS_TIME",
-                                      "CAP_SYS_TTY_CONFIG",
-                                      "CAP_MKNOD",
-                                      "CAP_LEASE",
-                                      "CAP_AUDIT_WRITE",
-                                      "CAP_AUDIT_CONTROL",
-                                      "CAP_SETFCAP",
-                                      "CAP_MAC_OVERRIDE",
-                                      "CAP_MAC_ADMIN",
-                                      "CAP_SYSLOG",
-                                      "CAP_WAKE_ALARM",
-                                      "CAP_BLOCK_SUSPEND",
-                                      "CAP_AUDIT_READ",
-                                      "CAP_PERFMON",
-                                      "CAP_BPF",
-                                      "CAP_CHECKPOINT_RESTORE"};
 
 Result<std::string> capability_name(const std::string& word) {
   std::string name = word;
   std::ranges::transform(name, name.begin(), [](char c) { return static_cast<char>(toupper(c)); });
   if (!name.starts_with("CAP_")) name = "CAP_" + name;
-  if (std::ranges::find(kCapabilities, name) == kCapabilities.end())
+  if (std::ranges::find(capabilities(), name) == capabilities().end())
     return error("unknown capability", word, "see capabilities(7); with or without CAP_, or ALL", EINVAL);
   return name;
 }
@@ -127,8 +85,8 @@ std::vector<std::string> default_capabilities() {
 
 std::vector<std::string> all_capabilities() {
   std::vector<std::string> names;
-  for (size_t i = 0; i < kCapabilities.size(); ++i)
-    if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1) names.emplace_back(kCapabilities[i]);
+  for (size_t i = 0; i < capabilities().size(); ++i)
+    if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1) names.emplace_back(capabilities()[i]);
   return names;
 }
 

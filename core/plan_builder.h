@@ -104,7 +104,6 @@ Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose = PlanFor::contai
 
 // What the configuration may name.
 std::vector<std::string> known_mount_options();
-std::vector<std::string> known_capabilities();
 
 // For a process that is made before its plan is there.
 struct EarlyPlan {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <map>
 
+#include "core/capabilities.h"
 #include "core/plan_parts.h"
 
 namespace rcrt::plan_parts {
@@ -13,48 +13,6 @@ namespace {
 
 using plan_json::bad;
 using plan_json::Node;
-
-constexpr const char* kCapabilities[] = {"CAP_CHOWN",
-                                         "CAP_DAC_OVERRIDE",
-                                         "CAP_DAC_READ_SEARCH",
-                                         "CAP_FOWNER",
-                                         "CAP_FSETID",
-                                         "CAP_KILL",
-                                         "CAP_SETGID",
-                                         "CAP_SETUID",
-                                         "CAP_SETPCAP",
-                                         "CAP_LINUX_IMMUTABLE",
-                                         "CAP_NET_BIND_SERVICE",
-                                         "CAP_NET_BROADCAST",
-                                         "CAP_NET_ADMIN",
-                                         "CAP_NET_RAW",
-                                         "CAP_IPC_LOCK",
-                                         "CAP_IPC_OWNER",
-                                         "CAP_SYS_MODULE",
-                                         "CAP_SYS_RAWIO",
-                                         "CAP_SYS_CHROOT",
-                                         "CAP_SYS_PTRACE",
-                                         "CAP_SYS_PACCT",
-                                         "CAP_SYS_ADMIN",
-                                         "CAP_SYS_BOOT",
-                                         "CAP_SYS_NICE",
-                                         "CAP_SYS_RESOURCE",
-                                         "CAP_SYS_TIME",
-                                         "CAP_SYS_TTY_CONFIG",
-                                         "CAP_MKNOD",
-                                         "CAP_LEASE",
-                                         "CAP_AUDIT_WRITE",
-                                         "CAP_AUDIT_CONTROL",
-                                         "CAP_SETFCAP",
-                                         "CAP_MAC_OVERRIDE",
-                                         "CAP_MAC_ADMIN",
-                                         "CAP_SYSLOG",
-                                         "CAP_WAKE_ALARM",
-                                         "CAP_BLOCK_SUSPEND",
-                                         "CAP_AUDIT_READ",
-                                         "CAP_PERFMON",
-                                         "CAP_BPF",
-                                         "CAP_CHECKPOINT_RESTORE"};
 
 const std::map<std::string, uint32_t> kRlimits = {
     {"RLIMIT_CPU", RLIMIT_CPU},           {"RLIMIT_FSIZE", RLIMIT_FSIZE},
@@ -70,10 +28,9 @@ uint64_t read_capabilities(const Node& set) {
   uint64_t mask = 0;
   for (auto& item : set.items()) {
     std::string name = item.text();
-    auto found = std::find(std::begin(kCapabilities), std::end(kCapabilities), name);
-    if (found == std::end(kCapabilities))
-      bad(item.path(), name, "use a name of capabilities(7), as CAP_CHOWN");
-    mask |= 1ULL << (found - std::begin(kCapabilities));
+    auto found = std::ranges::find(capabilities(), name);
+    if (found == capabilities().end()) bad(item.path(), name, "use a name of capabilities(7), as CAP_CHOWN");
+    mask |= 1ULL << (found - capabilities().begin());
   }
   return mask;
 }
@@ -189,11 +146,3 @@ void read_process(const Node& process, PlanDraft& draft) {
 }
 
 }  // namespace rcrt::plan_parts
-
-namespace rcrt {
-
-std::vector<std::string> known_capabilities() {
-  return {std::begin(plan_parts::kCapabilities), std::end(plan_parts::kCapabilities)};
-}
-
-}  // namespace rcrt

@@ -4,13 +4,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "core/process.h"
+#include "core/terminal.h"
 
 namespace rcrt::oci {
 namespace {
@@ -22,43 +21,6 @@ sigset_t forwarded_signals() {
                      SIGSYS, SIGTTIN, SIGTTOU, SIGTSTP})
     sigdelset(&set, signal);
   return set;
-}
-
-// The caller's terminal in raw mode, given back when destroyed.
-class RawTerminal {
- public:
-  explicit RawTerminal(bool wanted) {
-    if (!wanted || tcgetattr(0, &saved_) != 0) return;
-    termios raw = saved_;
-    cfmakeraw(&raw);
-    active_ = tcsetattr(0, TCSANOW, &raw) == 0;
-  }
-  ~RawTerminal() {
-    if (active_) tcsetattr(0, TCSADRAIN, &saved_);
-  }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
-
- private:
-  termios saved_{};
-  bool active_ = false;
-};
-
-bool copy_some(int from, int to) {
-  char buffer[32768];
-  ssize_t size = read(from, buffer, sizeof buffer);
-  for (ssize_t done = 0; done < size;) {
-    ssize_t n = write(to, buffer + done, static_cast<size_t>(size - done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;  // nobody reads any more: the container goes on
-    done += n;
-  }
-  return size > 0 || (size < 0 && (errno == EINTR || errno == EAGAIN));
-}
-
-void copy_window_size(int console) {
-  winsize size{};
-  if (ioctl(0, TIOCGWINSZ, &size) == 0) ioctl(console, TIOCSWINSZ, &size);
 }
 
 void forward_signals(int signals, const Running& running) {
@@ -102,8 +64,7 @@ Result<int> wait_in_foreground(Running& running) {
     if (fds[kSignals].revents != 0) forward_signals(signals.get(), running);
     if (fds[kConsole].revents != 0 && !copy_some(console, 1)) fds[kConsole].fd = -1;
     if (fds[kInput].revents != 0 && !copy_some(0, console)) {
-      const char end_of_file = 4;  // as a terminal does on ^D
-      (void)!write(console, &end_of_file, 1);
+      send_end_of_file(console);
       fds[kInput].fd = -1;
     }
   }

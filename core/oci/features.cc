@@ -2,6 +2,7 @@
 #include "core/oci/features.h"
 
 #include "base/version.h"
+#include "core/capabilities.h"
 #include "core/oci/hooks.h"
 #include "core/oci/record.h"
 #include "core/plan_builder.h"
@@ -11,6 +12,7 @@ namespace rcrt::oci {
 Json features() {
   Json hooks = Json::array();
   for (const char* kind : kHookKinds) hooks.push_back(kind);
+  const auto names = capabilities();
   return {
       {"ociVersionMin", "1.0.0"},
       {"ociVersionMax", kSpecVersion},
@@ -18,7 +20,7 @@ Json features() {
       {"mountOptions", known_mount_options()},
       {"linux",
        {{"namespaces", {"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}},
-        {"capabilities", known_capabilities()},
+        {"capabilities", std::vector<std::string>(names.begin(), names.end())},
         {"cgroup", {{"v1", false}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", true}}},
         {"seccomp",
          {{"enabled", true},
