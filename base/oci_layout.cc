@@ -32,6 +32,16 @@ bool is_config_type(std::string_view type) {
          type == "application/vnd.docker.container.image.v1+json";
 }
 
+std::string_view machine_architecture() {
+#if defined(__x86_64__)
+  return "amd64";
+#elif defined(__aarch64__)
+  return "arm64";
+#else
+#error "name this architecture as Go does"
+#endif
+}
+
 }  // namespace
 
 bool is_index_type(std::string_view type) {
@@ -88,6 +98,14 @@ Result<std::vector<Descriptor>> parse_index(const Json& json) {
       found.push_back(std::move(descriptor));
   }
   return found;
+}
+
+const Descriptor* for_this_machine(const std::vector<Descriptor>& entries) {
+  for (const Descriptor& entry : entries)
+    if (!is_index_type(entry.media_type) && entry.os == "linux" &&
+        entry.architecture == machine_architecture())
+      return &entry;
+  return nullptr;
 }
 
 Result<Manifest> parse_manifest(const Json& json) {

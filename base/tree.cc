@@ -148,6 +148,23 @@ Result<void> remove_tree(int parent, const char* name) {
   return code == 0 ? Result<void>() : error("cannot delete", name, {}, code);
 }
 
+uint64_t tree_bytes(int parent, const char* name, int depth) {
+  struct stat info;
+  if (depth > 64 || ::fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512;
+  if (!S_ISDIR(info.st_mode)) return bytes / (info.st_nlink > 0 ? info.st_nlink : 1);
+  UniqueFd fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  DIR* directory = fd ? ::fdopendir(fd.get()) : nullptr;
+  if (!directory) return bytes;
+  int own = fd.release();
+  while (dirent* entry = ::readdir(directory)) {
+    std::string_view below = entry->d_name;
+    if (below != "." && below != "..") bytes += tree_bytes(own, entry->d_name, depth + 1);
+  }
+  ::closedir(directory);
+  return bytes;
+}
+
 Result<void> remove_tree(const char* path) {
   std::string text = path;
   while (text.size() > 1 && text.back() == '/') text.pop_back();

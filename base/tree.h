@@ -4,6 +4,8 @@
 // for every level of a deep tree.
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 
 namespace rcrt {
@@ -14,5 +16,9 @@ Result<void> remove_tree(int parent, const char* name);
 
 // The same for an absolute path; its parent folders may be absent too.
 Result<void> remove_tree(const char* path);
+
+// What a file or tree takes on the disk, in bytes, for reports: 0 when it is not there. A file
+// with several names counts in equal parts; what lies deeper than 64 levels not at all.
+uint64_t tree_bytes(int parent, const char* name, int depth = 0);
 
 }  // namespace rcrt

@@ -194,19 +194,6 @@ Json describe(const Container& container, const Paths& paths) {
           {"NetworkSettings", network_settings(container)}};
 }
 
-Json describe(const Image& image) {
-  Json rootfs = image.config.value("rootfs", Json::object());
-  return {{"Id", image.id},
-          {"RepoTags", {image.name}},
-          {"RepoDigests", Json::array()},
-          {"Digest", image.digest},
-          {"Created", image.config.value("created", "")},
-          {"Architecture", image.config.value("architecture", "")},
-          {"Os", image.config.value("os", "")},
-          {"Config", image.config.value("config", Json::object())},
-          {"RootFS", {{"Type", "layers"}, {"Layers", rootfs.value("diff_ids", Json::array())}}}};
-}
-
 std::string ports_text(const Container& container) {
   std::string text;
   Json published = Json::object();

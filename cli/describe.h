@@ -3,15 +3,19 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "core/container.h"
-#include "core/image_store.h"
+#include "core/engine.h"
 
 namespace rcrt::cli {
 
 Json describe(const Container& container, const Paths& paths);
-Json describe(const Image& image);
+// The image of a name or id.
+Result<Json> describe_image(const Engine& engine, const std::string& reference);
+
+// Repository and tag for a table, "<none>" where there is none.
+std::pair<std::string, std::string> split_name(const std::string& name);
 
 // The names of the networks it is on, or was.
 std::vector<std::string> networks_of(const Container& container);

@@ -1,86 +1,50 @@
 // SPDX-License-Identifier: MIT
 // import, images, rmi, unpack.
+#include <algorithm>
+#include <functional>
+#include <set>
+
 #include "cli/command.h"
+#include "cli/describe.h"
 #include "cli/format.h"
+#include "cli/image_filter.h"
 #include "cli/listing.h"
+#include "core/instructions.h"
 
 namespace rcrt::cli {
-
-namespace {
-
-// {"/data": {}, ...} of `["/data", ...]` or of words.
-void add_keys(Json& set, const std::string& value) {
-  Json list = Json::parse(value, nullptr, false);
-  if (!list.is_array()) list = split_words(value, ' ');
-  for (const auto& entry : list)
-    if (entry.is_string() && entry != "") set[entry.get<std::string>()] = Json::object();
-}
-
-Result<void> apply_instruction(Json& config, const std::string& key, const std::string& value,
-                               const std::string& whole) {
-  auto equals = value.find('=');
-  Json command = Json::parse(value, nullptr, false);
-  if (!command.is_array()) command = Json{"/bin/sh", "-c", value};
-  if (key == "CMD")
-    config["Cmd"] = command;
-  else if (key == "ENTRYPOINT")
-    config["Entrypoint"] = command;
-  else if (key == "ENV" && equals != std::string::npos && equals > 0)
-    config["Env"].push_back(value);
-  else if (key == "LABEL" && equals != std::string::npos && equals > 0)
-    config["Labels"][value.substr(0, equals)] = value.substr(equals + 1);
-  else if (key == "USER")
-    config["User"] = value;
-  else if (key == "WORKDIR")
-    config["WorkingDir"] = value;
-  else if (key == "STOPSIGNAL")
-    config["StopSignal"] = value;
-  else if (key == "VOLUME")
-    add_keys(config["Volumes"], value);
-  else if (key == "EXPOSE")
-    add_keys(config["ExposedPorts"], value);
-  else
-    return error("invalid --change", whole,
-                 "known: CMD, ENTRYPOINT, ENV KEY=VALUE, EXPOSE, LABEL KEY=VALUE, STOPSIGNAL, USER, VOLUME, "
-                 "WORKDIR",
-                 EINVAL);
-  return {};
-}
-
-}  // namespace
 
 Result<int> import_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt import [--change INSTRUCTION] ROOTFS.tar|DIR NAME";
   po::options_description own("Options of import");
-  own.add_options()(
-      "change,c", words("INSTRUCTION"),
-      "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR as in a Dockerfile")  //
+  own.add_options()("change,c", words("INSTRUCTION"), kInstructions)  //
       ("quiet,q", toggle(), "print nothing");
   RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 2, 2, usage));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   Json config = Json::object();
-  for (const auto& change : line->list("change")) {
-    auto space = change.find(' ');
-    std::string key = change.substr(0, space);
-    std::string value = space == std::string::npos ? "" : change.substr(space + 1);
-    RCRT_TRY(apply_instruction(config, key, value, change));
-  }
+  for (const auto& change : line->list("change")) RCRT_TRY(apply_instruction(config, change));
   RCRT_ASSIGN(std::string id, engine->import(line->words[0], line->words[1], config));
   if (!line->flag("quiet")) printf("%s\n", id.c_str());
   return 0;
 }
 
 Result<int> images_command(Context& context, const std::vector<std::string>& args) {
+  const std::string usage = "rcrt images [OPTIONS] [NAME]";
   auto own = list_options("images");
-  own.add_options()("no-trunc", toggle(), "whole ids")  //
-      ("digests", toggle(), "with the manifests' digests");
-  RCRT_ASSIGN(auto line, context.parse("rcrt images", own, args));
+  own.add_options()("all,a", toggle(), "all images, as is the rule; for scripts made for docker")  //
+      ("digests", toggle(), "with the manifests' digests")                                         //
+      ("filter,f", words("FILTER"), kImageFilters)                                                 //
+      ("no-trunc", toggle(), "whole ids");
+  RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
-  RCRT_TRY(need_words(*line, 0, 0, "rcrt images"));
+  RCRT_TRY(need_words(*line, 0, 1, usage));
   RCRT_ASSIGN(Engine* const engine, context.engine());
+  std::vector<std::string> filters = line->list("filter");
+  if (!line->words.empty()) filters.push_back("reference=" + line->words[0]);
+  RCRT_ASSIGN(const auto wanted, image_filter(*engine, filters));
   RCRT_ASSIGN(auto images, engine->images().list());
+  std::ranges::stable_sort(images, std::greater(), &ImageEntry::created);
   std::vector<Column> columns = {{"REPOSITORY", "Repository"},
                                  {"TAG", "Tag"},
                                  {"IMAGE ID", "ID"},
@@ -89,18 +53,24 @@ Result<int> images_command(Context& context, const std::vector<std::string>& arg
   if (line->flag("digests")) columns.insert(columns.begin() + 2, {"DIGEST", "Digest"});
   std::vector<Json> rows;
   for (const auto& image : images) {
-    auto colon = image.name.rfind(':');
-    std::string id = image.id.substr(image.id.find(':') + 1);
-    if (!wants_whole(*line)) id.resize(std::min<size_t>(id.size(), 12));
-    int64_t created = image.created * 1'000'000'000;
-    rows.push_back({{"Repository", image.name.substr(0, colon)},
-                    {"Tag", image.name.substr(colon + 1)},
+    if (!wanted(image)) continue;
+    const auto [repository, tag] = split_name(image.key);
+    std::string id = image.id;
+    if (!wants_whole(*line)) id = id.substr(id.find(':') + 1).substr(0, 12);
+    const int64_t created = image.created * 1'000'000'000;
+    rows.push_back({{"Repository", repository},
+                    {"Tag", tag},
                     {"ID", id},
                     {"Digest", image.digest},
                     {"CreatedAt", timestamp(created)},
                     {"CreatedSince", age(created) + " ago"},
                     {"Size", human_size(image.size)},
                     {"Bytes", image.size}});
+  }
+  // An image with two names is one id.
+  if (line->flag("quiet")) {
+    std::set<std::string> seen;
+    std::erase_if(rows, [&](const Json& row) { return !seen.insert(row.value("ID", "")).second; });
   }
   RCRT_TRY(print_list(*line, rows, columns));
   return 0;
@@ -114,8 +84,9 @@ Result<int> rmi_command(Context& context, const std::vector<std::string>& args) 
   RCRT_TRY(need_words(*line, 1, 10000, "rcrt rmi IMAGE ..."));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   return for_each_word(line->words, [&](const std::string& name) -> Result<void> {
-    RCRT_TRY(engine->remove_image(name, line->flag("force")));
-    printf("%s\n", name.c_str());
+    RCRT_ASSIGN(const RemovedImage removed, engine->remove_image(name, line->flag("force")));
+    for (const std::string& gone : removed.names) printf("Untagged: %s\n", gone.c_str());
+    if (!removed.id.empty()) printf("Deleted: %s\n", removed.id.c_str());
     return {};
   });
 }

@@ -27,19 +27,28 @@ const std::vector<Command> kCommands = {
     {"rm", "remove containers", rm_command},
     {"wait", "wait until containers end, print their exit codes", wait_command},
     {"logs", "print what a container has written", logs_command},
+    {"diff", "list what a container has changed in its image", diff_command},
+    {"export", "write a container's file system as a tar archive", export_command},
+    {"commit", "make an image of a container", commit_command},
     {"pull", "fetch an image from a registry", pull_command},
     {"push", "bring an image to a registry", push_command},
     {"login", "log in to a registry", login_command},
     {"logout", "forget a registry's credentials", logout_command},
     {"import", "make an image from a tar archive or directory", import_command},
+    {"load", "load images from an archive or folder", load_command},
+    {"save", "save images to an archive or folder", save_command},
     {"images", "list images", images_command},
+    {"image", "manage images", image_command},
+    {"history", "show how an image was made", history_command},
+    {"tag", "give an image another name", tag_command},
+    {"untag", "take names from an image", untag_command},
     {"rmi", "remove images", rmi_command},
     {"unpack", "write an image's file system into a directory", unpack_command},
     {"network", "manage networks", network_command},
     {"plugin", "list and inspect plugins", plugin_command},
     {"doctor", "say what this machine offers and lacks", doctor_command},
     {"volume", "manage volumes", volume_command},
-    {"system", "recover from kills and crashes", system_command},
+    {"system", "disk usage; recover from kills and crashes", system_command},
     {"version", "print the version", version_command},
 };
 
@@ -173,6 +182,7 @@ Result<Engine*> Context::engine() {
           fprintf(stderr, "rcrt: %s%.*s: %.*s\n", level == RCRT_LOG_WARNING ? "warning: " : "",
                   static_cast<int>(plugin.size()), plugin.data(), static_cast<int>(line.size()), line.data());
       });
+  if (const char* limits = getenv("RCRT_IMAGE_LIMITS")) RCRT_TRY(engine_->set_image_limits(limits));
   return engine_.get();
 }
 

@@ -109,11 +109,11 @@ Result<int> inspect_command(Context& context, const std::vector<std::string>& ar
       }
       if (container.error().code != ENOENT || type == "container") return std::unexpected(container.error());
     }
-    auto image = engine->images().resolve(name);
+    auto image = describe_image(*engine, name);
     if (!image && image.error().code == ENOENT && type.empty())
       return error("no such container or image", name, "see `rcrt ps -a` and `rcrt images`", ENOENT);
     if (!image) return std::unexpected(image.error());
-    list.push_back(describe(*image));
+    list.push_back(std::move(*image));
     return {};
   });
   RCRT_TRY(print_inspected(*line, list));

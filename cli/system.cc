@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// system recover, and system cleanup: what the monitor becomes when a container has ended.
+// system: recover, and cleanup: what the monitor becomes when a container has ended.
 #include "base/version.h"
 #include "cli/command.h"
 #include "core/files.h"
@@ -43,6 +43,7 @@ Result<int> cleanup(Context& context, const std::vector<std::string>& args) {
 
 Result<int> system_command(Context& context, const std::vector<std::string>& args) {
   static const std::vector<Command> commands = {
+      {"df", "say what images, containers and volumes take on the disk", disk_usage_command},
       {"recover", "roll back what killed or crashed runs left behind", recover},
       {"cleanup", "clean up after one container (rcrt-monitor does this)", cleanup},
   };

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 // volume ls, create, inspect, rm, prune.
-#include <unistd.h>
-
-#include <iostream>
-
 #include "cli/command.h"
+#include "cli/confirm.h"
 #include "cli/format.h"
 #include "cli/listing.h"
 
@@ -124,13 +121,6 @@ Result<int> rm(Context& context, const std::vector<std::string>& args) {
     printf("%s\n", name.c_str());
     return {};
   });
-}
-
-bool confirmed(const char* what) {
-  fprintf(stderr, "This removes %s. Go on? [y/N] ", what);
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 Result<int> prune(Context& context, const std::vector<std::string>& args) {

@@ -114,6 +114,7 @@ Result<void> Creation::write_config() {
   RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
   volumes_.clear();
+  images_.reset();
   fault_point("config written");
   return {};
 }

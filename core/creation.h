@@ -95,6 +95,7 @@ class Creation {
   ContainerProcess* process_ = nullptr;
   UniqueFd root_, cgroup_, seccomp_;
   std::vector<UniqueFd> volumes_;  // held until config.json says that they are used
+  UniqueFd images_;                // the same of the image's layers
   std::vector<std::string> seccomp_flags_;
   Json spec_, config_;
   Json contributed_ = Json::object();  // what isolation plugins add to the specification

@@ -42,6 +42,9 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
     auto equals = label.find('=');
     labels[label.substr(0, equals)] = equals == std::string::npos ? "" : label.substr(equals + 1);
   }
+  // What changes the image's configuration when the container is committed.
+  Json asked = {{"args", options.args}, {"env", options.env}, {"workdir", options.workdir}};
+  if (options.entrypoint) asked["entrypoint"] = *options.entrypoint;
   return {{"id", id},
           {"name", name},
           {"created", now_ns()},
@@ -51,6 +54,7 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"spec", spec},
           {"user", options.user.empty() ? resolved.image_config.value("User", "") : options.user},
           {"labels", labels},
+          {"asked", asked},
           {"autoRemove", options.remove},
           {"interactive", options.interactive},
           {"privileged", options.privileged},

@@ -63,6 +63,9 @@ Result<Resolved> Creation::resolve(Engine::Missing missing) {
   RCRT_ASSIGN(resolved.source,
               engine_.storage_source(options_.storage, options_.image, options_.storage_options));
   if (resolved.source.empty()) {
+    if (missing == Engine::Missing::import) {
+      RCRT_ASSIGN(images_, engine_.hold_images(Engine::Hold::shared));
+    }
     RCRT_ASSIGN(Image image, missing == Engine::Missing::describe
                                  ? engine_.find_image(options_.image, missing)
                                  : engine_.find_image(options_.image, policy_));

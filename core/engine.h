@@ -3,12 +3,15 @@
 // disk. Libraries return errors; only cli/ prints.
 #pragma once
 
+#include <rcrt/image.h>
+
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/image_source.h"
 #include "base/result.h"
 #include "core/container.h"
 #include "core/image_store.h"
@@ -28,6 +31,50 @@ struct NetworkChoice {
   std::string name;    // "bridge"
   std::string plugin;  // "bridge"
   Json config;         // "network" member of plugin requests
+};
+
+// What `rmi` has done.
+struct RemovedImage {
+  std::vector<std::string> names;  // that are no more
+  std::string id;                  // of the image that is no more; empty when it has other names
+};
+
+struct PrunedImages {
+  std::vector<RemovedImage> removed;
+  uint64_t freed = 0;  // bytes
+};
+
+struct LoadedImage {
+  std::string name;  // may be empty
+  std::string id, digest;
+};
+
+struct CommitOptions {
+  std::string name, author, message;
+  bool pause = true;
+  std::vector<std::string> changes;  // instructions of a Dockerfile
+};
+
+// What takes how much room, in bytes.
+struct DiskUsage {
+  struct OfImage {
+    ImageEntry entry;
+    uint64_t size = 0, unique = 0;  // with and without what it shares with others
+    size_t containers = 0;
+  };
+  struct OfContainer {
+    Container container;
+    uint64_t size = 0;
+  };
+  std::vector<OfImage> images;
+  uint64_t images_size = 0, images_reclaimable = 0;
+  std::vector<OfContainer> containers;
+  struct OfVolume {
+    std::string name;
+    uint64_t size = 0;
+    size_t containers = 0;
+  };
+  std::vector<OfVolume> volumes;
 };
 
 // A container that has been started by this process.
@@ -54,6 +101,8 @@ class Engine {
   const ImageStore& images() const { return images_; }
   VolumeStore& volumes() { return volumes_; }
   PluginHost& plugins() { return plugins_; }
+  // What images may ask for, as include/rcrt/image.h has it: "ratio=500,entries=10000000".
+  Result<void> set_image_limits(const std::string& text);
 
   // --- creation.cc
   // The plan of a run as JSON; changes nothing.
@@ -122,7 +171,40 @@ class Engine {
                                      const Json& options);
   Result<std::string> import(const std::string& source, const std::string& name, const Json& config);
   Result<void> unpack(const std::string& name, const std::string& directory);
-  Result<void> remove_image(const std::string& reference, bool force);
+  // By name, that name; by id, the image. With the last name the image goes, unless a container
+  // uses it and `force` is not set.
+  Result<RemovedImage> remove_image(const std::string& reference, bool force);
+  // Deletes what no image and no container needs; bytes. EWOULDBLOCK when another process is
+  // adding images and `wait` is not set.
+  Result<uint64_t> collect_images(bool wait);
+  // Removes images without a name, with `all` every image, that no container uses; and what
+  // nothing needs.
+  Result<PrunedImages> prune_images(bool all, const std::function<bool(const ImageEntry&)>& filter = {});
+  // Names of containers made from the image.
+  std::vector<std::string> image_users(const std::string& image_id) const;
+
+  // --- engine_archives.cc
+  // From "oci:DIR" and the like, a file or folder of any form, or the archive in a descriptor
+  // (borrowed). With a name, the one image in it is called so.
+  Result<std::vector<LoadedImage>> load(const std::string& source, int from, const std::string& name,
+                                        const Plugin::ProgressSink& progress = {});
+  // Names stay, ids have none. To a descriptor (borrowed) in place of the destination's path if
+  // there is one.
+  Result<void> save(const std::vector<std::string>& references, const ImageSource& destination, int to,
+                    const Plugin::ProgressSink& progress = {});
+  // { "blobs", "layers", "bytes", "problems": [ { "what", "object", "images" } ] }. All images
+  // without references.
+  Result<Json> verify_images(const std::vector<std::string>& references, bool trees,
+                             const Plugin::ProgressSink& progress = {});
+  // [ { "path", "kind": "A", "C" or "D" } ].
+  Result<Json> diff(const std::string& id);
+  // The container's root as a tar archive.
+  Result<void> export_container(const std::string& id, int out);
+  // The new image's id.
+  Result<std::string> commit(const std::string& id, const CommitOptions& options);
+
+  // --- engine_usage.cc
+  DiskUsage disk_usage();
 
   // --- engine_volumes.cc
   // Containers that have the volume, running or not.
@@ -142,6 +224,21 @@ class Engine {
   static Json volumes_json(const std::vector<BindMount>& mounts);
   // Of a container that is being removed; `used` as in config.json.
   Result<void> remove_anonymous_volumes(const Json& used, const std::string& id);
+  struct ImagePlugin {
+    const Plugin* plugin;
+    const rcrt_image_v1* table;
+  };
+  Result<ImagePlugin> image_plugin();
+  // Until the descriptor is closed: while it is shared nothing of the store is deleted, so that an
+  // image stays until config.json says what its container needs; exclusive is for who deletes.
+  // EWOULDBLOCK when somebody else has it and `wait` is not set.
+  enum class Hold { shared, exclusive };
+  Result<UniqueFd> hold_images(Hold hold, bool wait = true) const;
+  // Hex of the unpacked layers that containers stand on.
+  Result<std::set<std::string>> layers_in_use() const;
+  Result<PluginReply> storage_diff(const Container& container);
+  // Stops or continues every process of a running container.
+  Result<void> freeze(const std::string& id, bool frozen);
 
   Json network_request(const Json& config, const NetworkChoice& network, int index,
                        const std::string& interface) const;
@@ -160,6 +257,7 @@ class Engine {
   ContainerStore containers_;
   ImageStore images_;
   VolumeStore volumes_;
+  Json image_limits_ = Json::object();
   std::set<std::string> left_networks_;
 };
 

@@ -38,13 +38,21 @@ class SignalsLetThrough {
 
 Result<std::vector<PulledImage>> Engine::pull(const std::string& reference, const PullOptions& options,
                                               const Plugin::ProgressSink& progress) {
+  RCRT_ASSIGN(const auto source, parse_image_source(reference));
+  if (source && source->transport != ImageSource::Transport::registry) {
+    std::vector<PulledImage> images;
+    RCRT_ASSIGN(const auto loaded, load(reference, -1, "", progress));
+    for (const LoadedImage& image : loaded) images.push_back({image.name, image.id, image.digest, true});
+    return images;
+  }
   RCRT_TRY(make_folders(paths_.root));
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("image", kImagePlugin));
   RCRT_ASSIGN(const rcrt_function pull,
               need(*plugin, plugin->get<rcrt_image_v1>(RCRT_IMAGE_V1)->pull, "pull"));
   Json request = registry_request(options.registry);
   request["root"] = paths_.root;
-  request["reference"] = reference;
+  request["reference"] = source ? source->reference : reference;
+  request["limits"] = image_limits_;
   request["all_tags"] = options.all_tags;
   request["only_missing"] = options.only_missing;
   if (!options.platform.empty()) request["platform"] = options.platform;
@@ -61,14 +69,19 @@ Result<std::vector<PulledImage>> Engine::pull(const std::string& reference, cons
 
 Result<std::string> Engine::push(const std::string& reference, const std::string& destination, int parallel,
                                  const RegistryOptions& options, const Plugin::ProgressSink& progress) {
-  RCRT_ASSIGN(const Image image, images_.resolve(reference));
+  RCRT_ASSIGN(const Image image, images_.read(reference));
+  RCRT_ASSIGN(const auto elsewhere, parse_image_source(destination));
+  if (elsewhere && elsewhere->transport != ImageSource::Transport::registry) {
+    RCRT_TRY(save({reference}, *elsewhere, -1, progress));
+    return image.digest;
+  }
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("image", kImagePlugin));
   RCRT_ASSIGN(const rcrt_function push,
               need(*plugin, plugin->get<rcrt_image_v1>(RCRT_IMAGE_V1)->push, "push"));
   Json request = registry_request(options);
   request["root"] = paths_.root;
-  request["name"] = image.name;
-  if (!destination.empty()) request["destination"] = destination;
+  request["name"] = image.name.empty() ? image.id : image.name;
+  if (!destination.empty()) request["destination"] = elsewhere ? elsewhere->reference : destination;
   if (parallel > 0) request["parallel"] = parallel;
   RCRT_ASSIGN(PluginReply reply, plugin->call(push, "push", request, {}, progress));
   return reply.result.value("digest", "");
@@ -85,7 +98,8 @@ Result<Image> Engine::find_image(const std::string& reference, const PullPolicy&
   options.only_missing = policy.when == PullPolicy::missing;
   const auto pulled = pull(reference, options, policy.progress);
   if (!pulled) return wrap(pulled.error(), "there is no such image here, and it cannot be pulled", reference);
-  return images_.resolve(pulled->front().name);
+  const PulledImage& first = pulled->front();
+  return images_.resolve(first.name.empty() ? first.id : first.name);
 }
 
 Result<void> Engine::login(const std::string& registry, const std::string& username,

@@ -1,114 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "core/image_store.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
-#include <set>
 
-#include "base/oci_layout.h"
-#include "base/unique_fd.h"
+#include "base/image_index.h"
+#include "base/oci_store.h"
 
 namespace rcrt {
 namespace {
 
-constexpr uint64_t kLargestIndex = 64 << 20;
-constexpr uint64_t kLargestDocument = 8 << 20;  // manifest, configuration
 constexpr size_t kLinkName = 7;
 constexpr size_t kShortestPrefix = 4;
 constexpr const char* kMakeImageHint = "see `rcrt images`, or make it with `rcrt import ROOTFS.tar NAME`";
-
-// A whole regular file of at most `limit` bytes.
-Result<std::string> read_file(const std::string& path, uint64_t limit) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) return errno_error("cannot open", path);
-  struct stat info{};
-  if (fstat(fd.get(), &info) != 0) return errno_error("cannot stat", path);
-  if (!S_ISREG(info.st_mode)) return error("not a regular file", path, {}, EBADMSG);
-  if (static_cast<uint64_t>(info.st_size) > limit) return error("too large", path, {}, EFBIG);
-  std::string text(static_cast<size_t>(info.st_size), '\0');
-  size_t have = 0;
-  while (have < text.size()) {
-    const ssize_t n = read(fd.get(), text.data() + have, text.size() - have);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_error("cannot read", path);
-    if (n == 0) break;
-    have += static_cast<size_t>(n);
-  }
-  text.resize(have);
-  return text;
-}
-
-Result<void> write_all(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t n = write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_error("cannot write", path);
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
-}
-
-std::string_view machine_architecture() {
-#if defined(__x86_64__)
-  return "amd64";
-#elif defined(__aarch64__)
-  return "arm64";
-#else
-#error "name this architecture as Go does"
-#endif
-}
-
-std::string images_dir(const std::string& root) { return root + "/images"; }
-
-// The descriptors of index.json; none when there is no store yet.
-Result<std::vector<Descriptor>> read_index(const std::string& root) {
-  const std::string path = images_dir(root) + "/index.json";
-  auto text = read_file(path, kLargestIndex);
-  if (!text && text.error().code == ENOENT) return std::vector<Descriptor>();
-  if (!text) return std::unexpected(text.error());
-  RCRT_ASSIGN(Json json, parse_object(*text, path));
-  auto index = parse_index(json);
-  if (!index) return wrap(index.error(), "cannot use", path);
-  return index;
-}
-
-Result<Json> read_blob(const std::string& root, const Descriptor& descriptor) {
-  const std::string path = images_dir(root) + "/blobs/sha256/" + descriptor.digest.substr(7);
-  auto text = read_file(path, kLargestDocument);
-  if (!text) return wrap(text.error(), "incomplete image, missing", descriptor.digest);
-  if (text->size() != descriptor.size)
-    return error("damaged image, wrong size of", path, "import it again", EBADMSG);
-  return parse_object(*text, path);
-}
-
-struct FoundManifest {
-  Descriptor descriptor;
-  Manifest manifest;
-};
-
-// The manifest of an entry; of a multi-platform index, the one for this machine.
-Result<FoundManifest> read_manifest(const std::string& root, Descriptor descriptor) {
-  RCRT_ASSIGN(Json json, read_blob(root, descriptor));
-  if (is_index_type(descriptor.media_type)) {
-    RCRT_ASSIGN(auto entries, parse_index(json));
-    auto mine = std::ranges::find_if(entries, [](const Descriptor& d) {
-      return !is_index_type(d.media_type) && d.os == "linux" && d.architecture == machine_architecture();
-    });
-    if (mine == entries.end())
-      return error("no image for this machine in the index", descriptor.digest, {}, ENOENT);
-    descriptor = *mine;
-    RCRT_ASSIGN(json, read_blob(root, descriptor));
-  }
-  RCRT_ASSIGN(Manifest manifest, parse_manifest(json));
-  return FoundManifest{std::move(descriptor), std::move(manifest)};
-}
 
 // The short link to layers/<hex>. Its name is seven digits of the hex, from wherever in
 // it they collide with no other layer's: see image-oci, which makes it.
@@ -123,35 +29,6 @@ Result<std::string> find_link(const std::string& root, const std::string& hex) {
   return error("layer not unpacked", "sha256:" + hex, "import the image again", ENODATA);
 }
 
-// An image's name with the digest cut off: "docker.io/library/busybox:latest".
-std::string without_digest(const std::string& name) { return name.substr(0, name.find('@')); }
-
-std::string repository(const std::string& name) {
-  const std::string tagged = without_digest(name);
-  const size_t slash = tagged.rfind('/');
-  const size_t colon = tagged.find(':', slash == std::string::npos ? 0 : slash);
-  return tagged.substr(0, colon);
-}
-
-// Whether a stored name is the one meant. Others' tools may have stored a short one.
-bool is_named(const Descriptor& entry, const std::string& reference,
-              const std::optional<std::string>& normalized) {
-  if (entry.name.empty()) return false;
-  if (entry.name == reference) return true;
-  if (!normalized) return false;
-  auto stored = normalize_reference(entry.name);
-  if (!stored) return false;
-  if (*stored == *normalized) return true;  // also under the digest of an index it was chosen from
-  const size_t at = normalized->find('@');
-  if (at == std::string::npos) return false;
-  return entry.digest == normalized->substr(at + 1) && repository(*stored) == repository(*normalized);
-}
-
-std::optional<std::string> normalized_or_none(const std::string& reference) {
-  auto normalized = normalize_reference(reference);
-  return normalized ? std::optional(std::move(*normalized)) : std::nullopt;
-}
-
 // The hex digits of an id or a prefix of one; empty when the reference is no id.
 std::string id_prefix(const std::string& reference) {
   const bool qualified = reference.starts_with("sha256:");
@@ -163,37 +40,73 @@ std::string id_prefix(const std::string& reference) {
 }
 
 std::unexpected<Error> no_such_image(const std::string& reference) {
-  auto failure = error("no such image", reference, kMakeImageHint, ENOENT);
-  return failure;
+  return error("no such image", reference, kMakeImageHint, ENOENT);
+}
+
+// The repository of a normalised reference: without tag and digest.
+std::string repository(const std::string& name) {
+  const std::string tagged = name.substr(0, name.find('@'));
+  const size_t slash = tagged.rfind('/');
+  return tagged.substr(0, tagged.find(':', slash == std::string::npos ? 0 : slash));
 }
 
 // The entry meant by name, else by id.
-Result<Descriptor> find_entry(const std::string& root, const std::vector<Descriptor>& index,
-                              const std::string& reference) {
-  const auto normalized = normalized_or_none(reference);
-  for (const Descriptor& entry : index)
-    if (is_named(entry, reference, normalized)) return entry;
+Result<ImageEntry> find_entry(const ImageNames& names, const std::string& reference) {
+  const auto normalized = normalize_reference(reference);
+  if (auto entry = names.find(normalized ? *normalized : reference)) return std::move(*entry);
+  if (normalized) {
+    if (const size_t at = normalized->find('@'); at != std::string::npos) {
+      const std::string digest = normalized->substr(at + 1);
+      for (ImageEntry& entry : names.in_repository(repository(*normalized)))
+        if (entry.digest == digest || entry.descriptor.digest == digest) return std::move(entry);
+    }
+  }
   const std::string prefix = id_prefix(reference);
   if (prefix.empty()) {
-    if (!normalized) {
-      auto invalid = normalize_reference(reference);
-      return std::unexpected(invalid.error());
-    }
+    if (!normalized) return std::unexpected(normalized.error());
     return no_such_image(reference);
   }
-  const Descriptor* found = nullptr;
-  std::string found_id;
-  for (const Descriptor& entry : index) {
-    auto manifest = read_manifest(root, entry);
-    if (!manifest) continue;  // a broken image has no id to be found by
-    const std::string& id = manifest->manifest.config.digest;
-    if (!id.substr(7).starts_with(prefix) || id == found_id) continue;
-    if (found != nullptr) return error("ambiguous image id", reference, "give more digits", EINVAL);
-    found = &entry;
-    found_id = id;
+  std::vector<ImageEntry> found = names.with_id(prefix);
+  if (found.empty()) {
+    // A damaged image has no id; it can be removed all the same.
+    for (ImageEntry& entry : names.all())
+      if (entry.descriptor.digest == "sha256:" + prefix) return std::move(entry);
+    return no_such_image(reference);
   }
-  if (found == nullptr) return no_such_image(reference);
-  return *found;
+  for (const ImageEntry& entry : found)
+    if (entry.id != found.front().id)
+      return error("ambiguous image id", reference, "give more digits", EINVAL);
+  return std::move(found.front());
+}
+
+Result<ImageNames> load_names(const std::string& root) {
+  auto images = open_images(root);
+  if (!images && images.error().code == ENOENT) return ImageNames::none();
+  if (!images) return std::unexpected(images.error());
+  return ImageNames::load(images->get());
+}
+
+Result<Image> read_image(const std::string& root, const ImageEntry& entry) {
+  RCRT_ASSIGN(const UniqueFd images, open_images(root));
+  RCRT_ASSIGN(MachineManifest found, read_machine_manifest(images.get(), entry.descriptor));
+  Image image;
+  image.name = entry.descriptor.name;
+  image.digest = found.descriptor.digest;
+  image.id = found.manifest.config.digest;
+  RCRT_ASSIGN(image.config, read_store_document(images.get(), found.manifest.config));
+  RCRT_ASSIGN(image.diff_ids, parse_diff_ids(image.config));
+  if (image.diff_ids.size() != found.manifest.layers.size())
+    return error("manifest and configuration disagree about the layers", image.digest, {}, EBADMSG);
+  image.blobs = std::move(found.manifest.layers);
+  return image;
+}
+
+Result<void> add_layers(const std::string& root, Image& image) {
+  for (auto hex = image.diff_ids.rbegin(); hex != image.diff_ids.rend(); ++hex) {
+    RCRT_ASSIGN(std::string link, find_link(root, *hex));
+    image.layers.push_back(std::move(link));
+  }
+  return {};
 }
 
 }  // namespace
@@ -202,95 +115,100 @@ ImageStore::ImageStore(std::string root) : root_(std::move(root)) {}
 
 std::string ImageStore::layers_dir() const { return root_ + "/layers"; }
 
-Result<Image> ImageStore::resolve(const std::string& reference) const {
-  RCRT_ASSIGN(auto index, read_index(root_));
-  RCRT_ASSIGN(Descriptor entry, find_entry(root_, index, reference));
-  auto read = [&]() -> Result<Image> {
-    RCRT_ASSIGN(FoundManifest found, read_manifest(root_, entry));
-    Image image;
-    image.name = entry.name;
-    image.digest = found.descriptor.digest;
-    image.id = found.manifest.config.digest;
-    RCRT_ASSIGN(image.config, read_blob(root_, found.manifest.config));
-    RCRT_ASSIGN(image.diff_ids, parse_diff_ids(image.config));
-    if (image.diff_ids.size() != found.manifest.layers.size())
-      return error("manifest and configuration disagree about the layers", image.digest, {}, EBADMSG);
-    for (auto hex = image.diff_ids.rbegin(); hex != image.diff_ids.rend(); ++hex) {
-      RCRT_ASSIGN(std::string link, find_link(root_, *hex));
-      image.layers.push_back(std::move(link));
-    }
-    return image;
-  };
-  auto image = read();
+Result<ImageEntry> ImageStore::find(const std::string& reference) const {
+  RCRT_ASSIGN(const ImageNames names, load_names(root_));
+  return find_entry(names, reference);
+}
+
+Result<Image> ImageStore::read(const std::string& reference) const {
+  RCRT_ASSIGN(const ImageEntry entry, find(reference));
+  auto image = read_image(root_, entry);
   if (!image) return wrap(image.error(), "cannot use image", reference);
   return image;
 }
 
-Result<std::vector<ImageSummary>> ImageStore::list() const {
-  RCRT_ASSIGN(auto index, read_index(root_));
-  std::vector<ImageSummary> images;
-  for (const Descriptor& entry : index) {
-    ImageSummary summary;
-    summary.name = entry.name;
-    summary.digest = entry.digest;
-    // A broken image is listed, without an id, so that it can be seen and removed.
-    if (auto found = read_manifest(root_, entry)) {
-      summary.digest = found->descriptor.digest;
-      summary.id = found->manifest.config.digest;
-      for (const Descriptor& layer : found->manifest.layers) summary.size += layer.size;
-      if (auto config = read_blob(root_, found->manifest.config))
-        if (auto created = config->find("created"); created != config->end() && created->is_string())
-          summary.created = parse_time(created->get<std::string>());
-    }
-    images.push_back(std::move(summary));
-  }
-  return images;
+Result<Image> ImageStore::resolve(const std::string& reference) const {
+  RCRT_ASSIGN(Image image, read(reference));
+  if (auto added = add_layers(root_, image); !added)
+    return wrap(added.error(), "cannot use image", reference);
+  return image;
 }
 
-Result<void> ImageStore::untag(const std::string& reference) {
-  const std::string path = images_dir(root_) + "/index.json";
-  const std::string lock_path = images_dir(root_) + "/.lock";
-  UniqueFd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock && errno == ENOENT) return no_such_image(reference);
-  if (!lock) return errno_error("cannot open", lock_path);
-  while (flock(lock.get(), LOCK_EX) != 0)
-    if (errno != EINTR) return errno_error("cannot lock", lock_path);
+bool ImageStore::lacks_layers(const std::string& reference) const {
+  auto image = read(reference);
+  return image && !add_layers(root_, *image);
+}
 
-  auto text = read_file(path, kLargestIndex);
-  if (!text && text.error().code == ENOENT) return no_such_image(reference);
-  if (!text) return std::unexpected(text.error());
-  RCRT_ASSIGN(Json json, parse_object(*text, path));
-  RCRT_ASSIGN(auto index, parse_index(json));
-  RCRT_ASSIGN(Descriptor entry, find_entry(root_, index, reference));
+Result<std::vector<ImageEntry>> ImageStore::list() const {
+  RCRT_ASSIGN(const ImageNames names, load_names(root_));
+  return names.all();
+}
 
-  // By name one entry goes; by id every name of that image.
-  const bool by_name = is_named(entry, reference, normalized_or_none(reference));
-  std::string id;
-  if (!by_name) {
-    RCRT_ASSIGN(FoundManifest found, read_manifest(root_, entry));
-    id = found.manifest.config.digest;
-  }
-  auto goes = [&](const Json& member) {
-    auto candidate = parse_descriptor(member);
-    if (!candidate) return false;
-    if (by_name) return candidate->name == entry.name && candidate->digest == entry.digest;
-    auto found = read_manifest(root_, *candidate);
-    return found && found->manifest.config.digest == id;
-  };
-  Json kept = Json::array();
-  for (const Json& member : json["manifests"])
-    if (!goes(member)) kept.push_back(member);
-  json["manifests"] = std::move(kept);
+Result<std::vector<ImageEntry>> ImageStore::with_id(const std::string& id) const {
+  RCRT_ASSIGN(const ImageNames names, load_names(root_));
+  return names.with_id(id.substr(id.find(':') + 1));
+}
 
-  const std::string temporary = images_dir(root_) + "/.index.json.new";
-  UniqueFd out(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!out) return errno_error("cannot create", temporary);
-  RCRT_TRY(write_all(out.get(), json.dump(-1, ' ', false, Json::error_handler_t::replace), temporary));
-  if (fsync(out.get()) != 0) return errno_error("cannot sync", temporary);
-  if (rename(temporary.c_str(), path.c_str()) != 0) return errno_error("cannot rename", temporary);
-  UniqueFd dir(open(images_dir(root_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir || fsync(dir.get()) != 0) return errno_error("cannot sync", images_dir(root_));
-  return {};
+Result<Json> ImageStore::configuration(const ImageEntry& entry) const {
+  RCRT_ASSIGN(const Image image, read_image(root_, entry));
+  return image.config;
+}
+
+Result<void> ImageStore::change_index(
+    const std::function<Result<void>(Json& index, int images)>& change) const {
+  RCRT_ASSIGN(const UniqueFd images, open_images(root_));
+  RCRT_ASSIGN(const UniqueFd lock, lock_image_index(images.get()));
+  RCRT_ASSIGN(Json index, read_image_index(images.get()));
+  RCRT_TRY(change(index, images.get()));
+  return write_image_index(images.get(), index);
+}
+
+Result<void> ImageStore::tag(const std::string& reference, const std::string& name) const {
+  RCRT_TRY(find(reference));
+  return change_index([&](Json& index, int images) -> Result<void> {
+    RCRT_ASSIGN(const ImageNames names, ImageNames::load(images));
+    RCRT_ASSIGN(const ImageEntry entry, find_entry(names, reference));
+    for (const Json& member : index["manifests"])
+      if (auto other = parse_descriptor(member);
+          other && other->digest == entry.descriptor.digest && other->name == entry.descriptor.name) {
+        name_image(index, Json(member), name);
+        return {};
+      }
+    return no_such_image(reference);
+  });
+}
+
+Result<void> ImageStore::untag(const std::string& reference, bool keep) const {
+  RCRT_TRY(find(reference));
+  return change_index([&](Json& index, int images) -> Result<void> {
+    RCRT_ASSIGN(const ImageNames names, ImageNames::load(images));
+    RCRT_ASSIGN(const ImageEntry entry, find_entry(names, reference));
+    Json last;
+    drop_images(index, [&](const Json& member) {
+      auto other = parse_descriptor(member);
+      if (!other || other->digest != entry.descriptor.digest || other->name != entry.descriptor.name)
+        return false;
+      last = member;
+      return true;
+    });
+    if (keep && !last.is_null()) name_image(index, last, "");
+    return {};
+  });
+}
+
+Result<void> ImageStore::forget(const std::string& id) const {
+  RCRT_TRY(find(id));
+  return change_index([&](Json& index, int images) -> Result<void> {
+    RCRT_ASSIGN(const ImageNames names, ImageNames::load(images));
+    const auto entries = names.with_id(id.substr(id.find(':') + 1));
+    drop_images(index, [&](const Json& member) {
+      auto other = parse_descriptor(member);
+      return other && std::ranges::any_of(entries, [&](const ImageEntry& entry) {
+               return entry.descriptor.digest == other->digest && entry.descriptor.name == other->name;
+             });
+    });
+    return {};
+  });
 }
 
 }  // namespace rcrt

@@ -4,7 +4,11 @@
  * The store, under "root" ("/var/lib/rcrt"):
  *   images/                an OCI image layout (image-spec, image-layout.md); an image's
  *                          name is its org.opencontainers.image.ref.name annotation
- *                          in index.json, fully qualified
+ *                          in index.json, fully qualified; an entry without one is an
+ *                          image that has lost its name to another
+ *   images/.names          what is in index.json, to be found by name and id; made anew
+ *                          when it is not of the index.json that is there
+ *   images/.reserve        space to change index.json in when the disk is full
  *   layers/<hex>/          a layer unpacked; <hex> is its diff-id without "sha256:"
  *   layers/l/<7 chars>     a symbolic link to ../<hex>, short enough for 300 layers
  *                          in one overlayfs option string: the first seven digits
@@ -55,7 +59,8 @@ typedef struct rcrt_image_v1 {
   rcrt_function unpack;
 
   /* Deletes layers and blobs no image refers to, and what an interrupted import left
-   * behind. Request: { "root", "keep": [ "<hex>" of layers in use ] }.
+   * behind. The caller holds layers/.lock exclusively: it alone knows what containers use.
+   * Request: { "root", "keep": [ "<hex>" of layers in use ] }.
    * Result: { "freed": <bytes> }. Idempotent. */
   rcrt_function prune;
 
@@ -78,7 +83,18 @@ typedef struct rcrt_image_v1 {
    * larger blobs are sent in pieces, both optional } and those above.
    * Result: { "name", "digest": the manifest's }. */
   rcrt_function push;
+
+  /* Optional. Images out of an archive or folder into the store. Request: { "root", "source":
+   * { "transport": "oci", "oci-archive", "docker-archive" or "dir"; without it whatever it
+   * turns out to be, "path": absolute, "reference": the one image meant, optional },
+   * "name": what to call it, optional, "limits" }. Descriptor "in", optional: the archive, in
+   * place of the path. Result: { "images": [ { "name": may be empty, "id", "digest" } ] }. */
   rcrt_function load;
+
+  /* Optional. Images out of the store. Request: { "root", "images": [ names, or full ids:
+   * those have no name there ], "destination": as load's "source", with a transport, "limits" }.
+   * Descriptor "out", optional: where an archive is written to, in place of the path. No
+   * result. A file is whole or not there; a folder that holds the same form is added to. */
   rcrt_function save;
 
   /* Since minor version 1. Checks credentials with the registry and keeps them. Request:
@@ -87,6 +103,26 @@ typedef struct rcrt_image_v1 {
   /* Forgets a registry's credentials. Request: { "registry", "auth_files" }.
    * Result: { "removed": whether there were any }. Idempotent. */
   rcrt_function logout;
+  /* Optional, since 1.1, and so all that follow. Unpacks the layers of an image that another
+   * tool has put into the store. Request: { "root", "name": a name or a full id, "limits" }.
+   * No result. Idempotent. */
+  rcrt_function prepare;
+
+  /* A directory as a tar archive. Descriptors "root", the directory, and "out". Request:
+   * { "changing": whether files may change meanwhile }. No result. */
+  rcrt_function archive;
+
+  /* Makes an image of another and a layer on top. Descriptor "changes": the layer's files, as
+   * overlayfs keeps them in its upper directory. Request: { "root", "base": full id of the image
+   * below, "name": optional, "config": OCI image-spec "config" object, "author", "comment",
+   * "created_by", "limits" }. Result: { "id" }. */
+  rcrt_function commit;
+
+  /* Reads everything again: blobs, what archives their layers hold, what was unpacked of them.
+   * Request: { "root", "images": names or full ids, all without, "trees": whether to compare
+   * unpacked layers (true), "limits" }. Result: { "blobs", "layers", "bytes": what was read,
+   * "problems": [ { "what", "object", "images": [ names ] } ] }. */
+  rcrt_function verify;
 } rcrt_image_v1;
 
 #ifdef __cplusplus

@@ -63,7 +63,9 @@ typedef struct rcrt_storage_v1 {
   rcrt_function usage;
 
   /* Optional. Result: { "changes": [ { "path": "/etc/x", "kind": "A"|"C"|"D" } ] },
-   * sorted by path: added, changed, deleted relative to the layers. */
+   * sorted by path: added, changed, deleted relative to the layers. Optional, since 1.1:
+   * descriptor "changes", a directory that holds them as overlayfs's upper directory
+   * does; without it a container cannot be committed. */
   rcrt_function diff;
 
   /* Optional, since 1.1. A plugin that has it takes a source of its own where others take

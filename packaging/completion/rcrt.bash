@@ -12,7 +12,7 @@ _rcrt() {
     if [[ -z $verb ]]; then
       [[ $verbs == *" $word "* ]] || continue
       verb=$word
-      case $verb in network | plugin | system | volume) subs=" $(_rcrt_verbs "$rcrt" "$verb" | tr '\n' ' ')" ;; esac
+      case $verb in image | network | plugin | system | volume) subs=" $(_rcrt_verbs "$rcrt" "$verb" | tr '\n' ' ')" ;; esac
     elif [[ -n $subs && -z $sub ]]; then
       [[ $subs == *" $word "* ]] && sub=$word
     elif [[ $word != -* ]]; then
@@ -20,7 +20,7 @@ _rcrt() {
     fi
   done
 
-  local words
+  local words images='{{.Repository}}:{{.Tag}}'
   if [[ $cur == -* ]]; then
     words=$(_rcrt_options "$rcrt" ${verb:+"$verb"} ${sub:+"$sub"})
   elif [[ -z $verb ]]; then
@@ -29,9 +29,9 @@ _rcrt() {
     words=$subs
   else
     case $verb in
-      inspect | kill | logs | rm | stop | wait) words=$("$rcrt" ps -a --format '{{.Names}}' 2>/dev/null) ;;
-      rmi) words=$("$rcrt" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null) ;;
-      push | run | unpack) [[ $rest -eq 0 ]] && words=$("$rcrt" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null) ;;
+      commit | diff | export | inspect | kill | logs | rm | stop | wait) words=$("$rcrt" ps -a --format '{{.Names}}' 2>/dev/null) ;;
+      history | image | rmi | save | untag) words=$("$rcrt" images --format "$images" 2>/dev/null) ;;
+      push | run | tag | unpack) [[ $rest -eq 0 ]] && words=$("$rcrt" images --format "$images" 2>/dev/null) ;;
     esac
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

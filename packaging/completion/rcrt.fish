@@ -13,7 +13,7 @@ function __rcrt_words
     for word in $done[2..-1]
         if test -z "$verb"
             contains -- $word $verbs; and set verb $word
-        else if contains -- $verb network plugin system volume; and test -z "$sub"
+        else if contains -- $verb image network plugin system volume; and test -z "$sub"
             string match -q -- '-*' $word; or set sub $word
         end
     end
@@ -21,13 +21,13 @@ function __rcrt_words
         rcrt $verb $sub --help 2>/dev/null | sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p'
     else if test -z "$verb"
         __rcrt_verbs
-    else if contains -- $verb network plugin system volume; and test -z "$sub"
+    else if contains -- $verb image network plugin system volume; and test -z "$sub"
         __rcrt_verbs $verb
     else
         switch $verb
-            case inspect kill logs rm stop wait
+            case commit diff export inspect kill logs rm stop wait
                 rcrt ps -a --format '{{.Names}}' 2>/dev/null
-            case push rmi run unpack
+            case history image push rmi run save tag unpack untag
                 rcrt images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null
         end
     end

@@ -42,7 +42,7 @@ Result<std::string> clean_path(std::string_view name, const Limits& limits) {
   return path;
 }
 
-ArchiveReader::ArchiveReader(LayerStream& stream, const Limits& limits) : stream_(stream), limits_(limits) {}
+ArchiveReader::ArchiveReader(PieceSource& stream, const Limits& limits) : stream_(stream), limits_(limits) {}
 
 ArchiveReader::~ArchiveReader() {
   if (archive_ != nullptr) archive_read_free(archive_);
@@ -57,6 +57,7 @@ ssize_t ArchiveReader::read_stream(archive* a, void* context, const void** data)
     archive_set_error(a, EIO, "%s", size.error().message().c_str());
     return -1;
   }
+  self->stream_ended_ = *size == 0;
   return static_cast<ssize_t>(*size);
 }
 
@@ -77,6 +78,7 @@ Result<void> ArchiveReader::open() {
 }
 
 Result<bool> ArchiveReader::next(Entry& entry) {
+  if (finished_) return false;
   archive_entry* raw = nullptr;
   const int status = archive_read_next_header(archive_, &raw);
   if (status == ARCHIVE_EOF) return false;
@@ -123,6 +125,8 @@ Result<bool> ArchiveReader::next(Entry& entry) {
                    "raise the limit file_bytes if it is what it should be", EFBIG);
     entry.size = static_cast<uint64_t>(size);
   }
+  size_ = entry.size;
+  end_ = 0;
   uint64_t xattr_bytes = 0;
   archive_entry_xattr_reset(raw);
   const char* xattr = nullptr;
@@ -143,10 +147,15 @@ Result<bool> ArchiveReader::data(const void** data, size_t* size, uint64_t* offs
   la_int64_t at = 0;
   const int status = archive_read_data_block(archive_, data, size, &at);
   if (status == ARCHIVE_EOF) return false;
-  if (status < ARCHIVE_WARN) return failure("damaged archive");
+  if (status < ARCHIVE_WARN) {
+    finished_ = stream_ended_ && !stream_failed_ && end_ == size_;
+    if (finished_) return false;
+    return failure("damaged archive");
+  }
   if (at < 0 || static_cast<uint64_t>(at) + *size > limits_.file_bytes)
     return error("file too large in the archive", {}, "raise the limit file_bytes", EFBIG);
   *offset = static_cast<uint64_t>(at);
+  end_ = *offset + *size;
   return true;
 }
 

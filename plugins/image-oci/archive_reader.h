@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "plugins/image-oci/layer_stream.h"
+#include "plugins/image-oci/byte_source.h"
 #include "plugins/image-oci/limits.h"
 
 struct archive;
@@ -38,13 +38,13 @@ Result<std::string> clean_path(std::string_view name, const Limits& limits);
 
 class ArchiveReader {
  public:
-  ArchiveReader(LayerStream& stream, const Limits& limits);
+  ArchiveReader(PieceSource& stream, const Limits& limits);
   ~ArchiveReader();
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
   Result<void> open();
-  // False at the end.
+  // False at the end. The last file need not be filled up to a whole block: umoci's are not.
   Result<bool> next(Entry& entry);
   // A piece of the current file's data; false at its end. Holes lie between pieces.
   Result<bool> data(const void** data, size_t* size, uint64_t* offset);
@@ -53,12 +53,14 @@ class ArchiveReader {
   std::unexpected<Error> failure(std::string_view what) const;
   static ssize_t read_stream(archive* a, void* self, const void** data);
 
-  LayerStream& stream_;
+  PieceSource& stream_;
   const Limits& limits_;
   archive* archive_ = nullptr;
   uint64_t entries_ = 0;
   Error stream_failure_;
-  bool stream_failed_ = false;
+  bool stream_failed_ = false, stream_ended_ = false;
+  uint64_t size_ = 0, end_ = 0;  // of the current file, and of what was read of it
+  bool finished_ = false;
 };
 
 }  // namespace rcrt::image_oci

@@ -17,6 +17,14 @@ class ByteSource {
   virtual Result<size_t> read(void* data, size_t size) = 0;
 };
 
+// Bytes in pieces that are somebody else's memory.
+class PieceSource {
+ public:
+  virtual ~PieceSource() = default;
+  // The next piece, valid until the next call; 0 at the end.
+  virtual Result<size_t> next(const void** data) = 0;
+};
+
 // A descriptor (borrowed), from its position.
 class FdSource final : public ByteSource {
  public:

@@ -47,32 +47,52 @@ void split(const std::string& path, std::string& parent, std::string& name) {
   name = slash == path.npos ? path : path.substr(slash + 1);
 }
 
-// The directory at `path` below root, made with those above it when missing.
-Result<UniqueFd> open_or_make(int root, const std::string& path) {
-  constexpr uint64_t kFlags = O_RDONLY | O_DIRECTORY;
-  auto fd = open_in_root(root, path, kFlags);
-  if (fd || fd.error().code != ENOENT || path.empty()) return fd;
-  std::string above, name;
-  split(path, above, name);
-  RCRT_ASSIGN(UniqueFd parent, open_or_make(root, above));
-  if (mkdirat(parent.get(), name.c_str(), 0755) == 0) {
-    RCRT_ASSIGN(UniqueFd made, open_directory(parent.get(), name));
-    if (fchmod(made.get(), 0755) != 0) return errno_error("cannot set the mode of", path);
-    return made;
-  }
-  if (errno != EEXIST) return errno_error("cannot make directory", path);
-  return open_in_root(root, path, kFlags);
-}
-
 }  // namespace
 
 EntryWriter::EntryWriter(int root, Whiteouts whiteouts, const Limits& limits)
     : root_(root), whiteouts_(whiteouts), limits_(limits) {}
 
+// The directory at `path` below root, made with those above it when missing.
+Result<UniqueFd> EntryWriter::open_or_make(const std::string& path) {
+  constexpr uint64_t kFlags = O_RDONLY | O_DIRECTORY;
+  auto fd = open_in_root(root_, path, kFlags);
+  if (fd || fd.error().code != ENOENT || path.empty()) return fd;
+  std::string above, name;
+  split(path, above, name);
+  RCRT_ASSIGN(UniqueFd parent, open_or_make(above));
+  RCRT_TRY(keep_time(parent.get(), above));
+  if (mkdirat(parent.get(), name.c_str(), 0755) == 0) {
+    RCRT_ASSIGN(UniqueFd made, open_directory(parent.get(), name));
+    if (fchmod(made.get(), 0755) != 0) return errno_error("cannot set the mode of", path);
+    RCRT_TRY(note_directory(path, timespec{}));
+    return made;
+  }
+  if (errno != EEXIST) return errno_error("cannot make directory", path);
+  return open_in_root(root_, path, kFlags);
+}
+
+// What an archive says nothing of is the same each time: the time a directory has from the layers
+// below, or none.
+Result<void> EntryWriter::keep_time(int fd, const std::string& path) {
+  if (times_.contains(path)) return {};
+  struct stat info{};
+  if (whiteouts_ == Whiteouts::kApply && fstat(fd, &info) != 0) return errno_error("cannot stat");
+  return note_directory(path, info.st_mtim);
+}
+
+Result<void> EntryWriter::note_directory(const std::string& path, timespec time) {
+  if (!times_.contains(path)) directory_bytes_ += path.size() + 128;
+  if (directory_bytes_ > limits_.directory_bytes)
+    return error("too many directories in the archive", {}, "raise the limit directory_bytes", EFBIG);
+  times_[path] = time;
+  return {};
+}
+
 Result<int> EntryWriter::parent_of(const std::string& path) {
   if (parent_ && !parent_stale_ && parent_path_ == path) return parent_.get();
   parent_.reset();
-  RCRT_ASSIGN(parent_, open_or_make(root_, path));
+  RCRT_ASSIGN(parent_, open_or_make(path));
+  RCRT_TRY(keep_time(parent_.get(), path));
   parent_path_ = path;
   parent_stale_ = false;
   return parent_.get();
@@ -181,11 +201,7 @@ Result<void> EntryWriter::set_directory(int fd, const Entry& entry) {
   if (fchown(fd, entry.uid, entry.gid) != 0) return errno_error("cannot set the owner");
   if (fchmod(fd, entry.mode) != 0) return errno_error("cannot set the mode");
   RCRT_TRY(set_xattrs(fd, entry));
-  directory_bytes_ += entry.path.size() + sizeof(directories_[0]);
-  if (directory_bytes_ > limits_.directory_bytes)
-    return error("too many directories in the archive", {}, "raise the limit directory_bytes", EFBIG);
-  directories_.emplace_back(entry.path, entry.mtime);
-  return {};
+  return note_directory(entry.path, entry.mtime);
 }
 
 Result<void> EntryWriter::write_directory(int parent, const std::string& name, const Entry& entry,
@@ -253,15 +269,11 @@ Result<void> EntryWriter::whiteout(int parent, const std::string& entry_name) {
 }
 
 Result<void> EntryWriter::finish() {
-  // Last first: the times of one directory do not depend on another's, but a directory
-  // listed twice has the later entry's.
-  std::unordered_set<std::string> done;
-  for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) {
-    if (!done.insert(it->first).second) continue;
-    auto fd = open_in_root(root_, it->first, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  for (const auto& [path, time] : times_) {
+    auto fd = open_in_root(root_, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!fd) continue;  // replaced by a later entry
-    const timespec times[2] = {it->second, it->second};
-    if (futimens(fd->get(), times) != 0) return errno_error("cannot set the times of", "/" + it->first);
+    const timespec times[2] = {time, time};
+    if (futimens(fd->get(), times) != 0) return errno_error("cannot set the times of", "/" + path);
   }
   return {};
 }

@@ -5,9 +5,8 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
-#include <utility>
-#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -27,7 +26,8 @@ class EntryWriter {
 
   // `reader` has the data of a regular file.
   Result<void> write(const Entry& entry, ArchiveReader& reader);
-  // Sets the times of directories, which every entry in them changed.
+  // Sets the times of directories, which every entry in them changed. Directories that the
+  // archive does not list keep theirs.
   Result<void> finish();
 
  private:
@@ -39,15 +39,18 @@ class EntryWriter {
   Result<void> whiteout(int parent, const std::string& name);
   Result<void> set_directory(int fd, const Entry& entry);
   Result<int> parent_of(const std::string& path);
+  Result<UniqueFd> open_or_make(const std::string& path);
+  Result<void> keep_time(int fd, const std::string& path);
+  Result<void> note_directory(const std::string& path, timespec time);
   void touched(int parent, const std::string& name);
 
   int root_;
   Whiteouts whiteouts_;
   const Limits& limits_;
   std::string parent_path_;
-  UniqueFd parent_;            // the directory at parent_path_
-  bool parent_stale_ = false;  // something was removed: look it up again
-  std::vector<std::pair<std::string, timespec>> directories_;
+  UniqueFd parent_;                                  // the directory at parent_path_
+  bool parent_stale_ = false;                        // something was removed: look it up again
+  std::unordered_map<std::string, timespec> times_;  // of directories
   uint64_t directory_bytes_ = 0;
   std::unordered_set<ino_t> touched_;  // kApply: what this layer wrote, whiteouts leave it
 };

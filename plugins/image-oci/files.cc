@@ -89,27 +89,19 @@ Result<std::vector<std::string>> names_in(int dir) {
   return names;
 }
 
-uint64_t tree_bytes(int parent, const char* name, int depth) {
-  struct stat info{};
-  if (depth > 64 || fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
-  if (!S_ISDIR(info.st_mode)) return info.st_nlink == 1 ? static_cast<uint64_t>(info.st_blocks) * 512 : 0;
-  UniqueFd fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512;
-  if (!fd) return bytes;
-  if (auto names = names_in(fd.get()))
-    for (const std::string& below : *names) bytes += tree_bytes(fd.get(), below.c_str(), depth + 1);
-  return bytes;
-}
-
 Result<std::string> read_small_file(int parent, const char* name, size_t limit) {
   UniqueFd fd(openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return errno_error("cannot open", name);
+  return read_small_file(fd.get(), std::string(name), limit);
+}
+
+Result<std::string> read_small_file(int fd, const std::string& object, size_t limit) {
   struct stat info{};
-  if (fstat(fd.get(), &info) != 0) return errno_error("cannot stat", name);
-  if (!S_ISREG(info.st_mode)) return error("not a regular file", name, {}, EBADMSG);
-  if (static_cast<uint64_t>(info.st_size) > limit) return error("too large", name, {}, EFBIG);
+  if (fstat(fd, &info) != 0) return errno_error("cannot stat", object);
+  if (!S_ISREG(info.st_mode)) return error("not a regular file", object, {}, EBADMSG);
+  if (static_cast<uint64_t>(info.st_size) > limit) return error("too large", object, {}, EFBIG);
   std::string text(static_cast<size_t>(info.st_size), '\0');
-  RCRT_ASSIGN(const size_t size, read_full(fd.get(), text.data(), text.size()));
+  RCRT_ASSIGN(const size_t size, read_full(fd, text.data(), text.size()));
   text.resize(size);
   return text;
 }

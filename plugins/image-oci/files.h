@@ -28,10 +28,9 @@ Result<UniqueFd> open_in_root(int root, const std::string& path, uint64_t flags)
 Result<UniqueFd> make_directory(int parent, const char* name, mode_t mode = 0700);
 // What is in a directory, without "." and "..".
 Result<std::vector<std::string>> names_in(int dir);
-// What a tree takes on the disk, for reports; what lies deeper than 64 levels is not counted.
-uint64_t tree_bytes(int parent, const char* name, int depth = 0);
 
 Result<std::string> read_small_file(int parent, const char* name, size_t limit);
+Result<std::string> read_small_file(int fd, const std::string& object, size_t limit);
 // A file that is there with all of its content, or not at all: temporary name, sync, rename.
 Result<void> write_file_atomically(int parent, const char* name, std::string_view text);
 Result<void> sync_directory(int fd);

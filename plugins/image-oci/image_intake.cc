@@ -46,7 +46,7 @@ Result<std::unique_ptr<ImageIntake>> ImageIntake::begin(const Store& store, Imag
   RCRT_ASSIGN(const Json config_json, parse_object(given.config, config.digest));
   RCRT_ASSIGN(const auto diff_ids, parse_diff_ids(config_json));
   RCRT_ASSIGN(intake->waiting_, wanted_layers(intake->manifest_, diff_ids));
-  RCRT_ASSIGN(intake->held_, store.lock_contents(false));
+  RCRT_ASSIGN(intake->held_, store.hold_contents());
   intake->layers_ = std::make_unique<LayerSet>(store, limits);
   // What is in the store, unpacked, is not read again. Its link may be missing, where
   // somebody was killed before making it.
@@ -103,6 +103,8 @@ uint64_t ImageIntake::bytes_missing() const {
     if (!layer->ended()) bytes += layer->wanted().blob_size - layer->offset();
   return bytes;
 }
+
+Result<void> ImageIntake::unpack() { return layers_->publish(); }
 
 Result<Json> ImageIntake::commit() {
   if (!done()) return error("the image is not complete");

@@ -55,6 +55,8 @@ class ImageIntake {
 
   // Unpacks what is left, checks, stores. The manifest's descriptor, for Store::tag().
   Result<Json> commit();
+  // The same without the documents: they are there.
+  Result<void> unpack();
 
   const Manifest& manifest() const { return manifest_; }
   const std::string& image_id() const { return manifest_.config.digest; }

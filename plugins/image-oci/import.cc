@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <vector>
@@ -13,20 +12,12 @@
 #include "plugins/image-oci/decompress.h"
 #include "plugins/image-oci/files.h"
 #include "plugins/image-oci/layer_intake.h"
+#include "plugins/image-oci/now.h"
 #include "plugins/image-oci/store.h"
 #include "plugins/image-oci/tree_archiver.h"
 
 namespace rcrt::image_oci {
 namespace {
-
-std::string now() {
-  const time_t seconds = time(nullptr);
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 const char* architecture() {
 #if defined(__x86_64__)
@@ -83,7 +74,7 @@ Result<std::string> import_image(const ImportRequest& request) {
   fault_point("image-oci: import begins");
   RCRT_ASSIGN(const Store store, Store::open(request.root));
   fault_point("image-oci: store opened");
-  RCRT_ASSIGN(const UniqueFd held, store.lock_contents(false));
+  RCRT_ASSIGN(const UniqueFd held, store.hold_contents());
   LayerSet layers(store, request.limits, 1);
   RCRT_ASSIGN(LayerIntake* const intake, layers.add({}));
   fault_point("image-oci: workspace made");

@@ -15,17 +15,17 @@
 
 namespace rcrt::image_oci {
 
-class LayerStream {
+class LayerStream final : public PieceSource {
  public:
   // Reads the blob, which is borrowed, to its end. When the stream goes before that, the
   // blob is abandoned.
   LayerStream(BlobFile& blob, const Limits& limits);
-  ~LayerStream();
+  ~LayerStream() override;
   LayerStream(const LayerStream&) = delete;
   LayerStream& operator=(const LayerStream&) = delete;
 
   // The next plain bytes, valid until the next call; 0 at the end.
-  Result<size_t> next(const void** data);
+  Result<size_t> next(const void** data) override;
   // Reads and hashes what is left.
   Result<void> finish();
 

@@ -3,6 +3,7 @@
 #include <rcrt/plugin.hpp>
 
 #include "base/version.h"
+#include "plugins/image-oci/archive_verbs.h"
 #include "plugins/image-oci/import.h"
 #include "plugins/image-oci/registry_verbs.h"
 #include "plugins/image-oci/request.h"
@@ -50,6 +51,16 @@ Status prune_store(Call& call) {
   return {};
 }
 
+Status prepare_image(Call& call) {
+  const rcrt::image_oci::Utf8Locale locale;
+  auto store = rcrt::image_oci::store_of(call);
+  if (!store) return failed(store.error());
+  auto prepared = rcrt::image_oci::prepare_image(*store, call.request().at("name").get<std::string>(),
+                                                 limits_of(call.request()));
+  if (!prepared) return failed(prepared.error());
+  return {};
+}
+
 const rcrt_image_v1 kImage = {
     .size = sizeof kImage,
     .import = RCRT_FUNCTION(import_image),
@@ -57,8 +68,14 @@ const rcrt_image_v1 kImage = {
     .prune = RCRT_FUNCTION(prune_store),
     .pull = RCRT_FUNCTION(rcrt::image_oci::pull_verb),
     .push = RCRT_FUNCTION(rcrt::image_oci::push_verb),
+    .load = RCRT_FUNCTION(rcrt::image_oci::load_verb),
+    .save = RCRT_FUNCTION(rcrt::image_oci::save_verb),
     .login = RCRT_FUNCTION(rcrt::image_oci::login_verb),
     .logout = RCRT_FUNCTION(rcrt::image_oci::logout_verb),
+    .prepare = RCRT_FUNCTION(prepare_image),
+    .archive = RCRT_FUNCTION(rcrt::image_oci::archive_verb),
+    .commit = RCRT_FUNCTION(rcrt::image_oci::commit_verb),
+    .verify = RCRT_FUNCTION(rcrt::image_oci::verify_verb),
 };
 
 }  // namespace

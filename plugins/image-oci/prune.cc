@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/fault.h"
+#include "base/image_index.h"
 #include "base/tree.h"
 #include "plugins/image-oci/digest.h"
 #include "plugins/image-oci/files.h"
@@ -74,9 +75,8 @@ Result<uint64_t> prune_store(const std::string& root, const std::vector<std::str
   struct stat info{};
   if (stat((root + "/images").c_str(), &info) != 0 && errno == ENOENT) return 0;
   RCRT_ASSIGN(const Store store, Store::open(root));
-  RCRT_ASSIGN(const UniqueFd contents, store.lock_contents(true));
-  RCRT_ASSIGN(const UniqueFd index_lock, store.lock_index());
-  RCRT_ASSIGN(const Json index, store.read_index());
+  RCRT_ASSIGN(const UniqueFd index_lock, lock_image_index(store.images()));
+  RCRT_ASSIGN(const Json index, read_image_index(store.images()));
   RCRT_ASSIGN(const auto entries, parse_index(index));
   Reachable reachable;
   for (const Descriptor& entry : entries)

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/fault.h"
+#include "base/image_index.h"
 #include "base/image_reference.h"
 #include "plugins/image-oci/files.h"
 #include "plugins/image-oci/platform.h"
@@ -120,7 +121,7 @@ class Pull {
   }
 
   Result<bool> is_tagged(const PulledImage& image) const {
-    RCRT_ASSIGN(const Json index, store_.read_index());
+    RCRT_ASSIGN(const Json index, read_image_index(store_.images()));
     RCRT_ASSIGN(const auto entries, parse_index(index));
     return std::ranges::any_of(entries, [&](const Descriptor& entry) {
       return entry.name == image.name && entry.digest == image.digest;
@@ -162,7 +163,7 @@ Result<std::vector<PulledImage>> pull_images(const PullRequest& request) {
   RCRT_ASSIGN(HttpClient http, HttpClient::make(nullptr));
   fault_point("image-oci: pull begins");
   RCRT_ASSIGN(const Store store, Store::open(request.root));
-  RCRT_ASSIGN(const UniqueFd held, store.lock_contents(false));
+  RCRT_ASSIGN(const UniqueFd held, store.hold_contents());
   if (request.only_missing)
     for (const Reference& reference : candidates)
       if (auto there = find_image(store, reference.text()))

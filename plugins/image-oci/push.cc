@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "base/image_index.h"
 #include "base/image_reference.h"
 #include "plugins/image-oci/blob_upload.h"
 #include "plugins/image-oci/files.h"
@@ -64,7 +65,7 @@ class Push {
   // Which other repositories of this registry have our blobs, as far as we can know: those
   // that the store has images of.
   Result<void> find_elsewhere(const std::string& domain) {
-    RCRT_ASSIGN(const Json index, store_.read_index());
+    RCRT_ASSIGN(const Json index, read_image_index(store_.images()));
     RCRT_ASSIGN(const auto entries, parse_index(index));
     for (const Descriptor& entry : entries) {
       auto reference = parse_reference(entry.name);
@@ -133,7 +134,7 @@ Result<PushedImage> push_image(const PushRequest& request) {
               RegistriesConf::load(request.registries_conf, request.registries_conf_dir));
   RCRT_ASSIGN(const Endpoint endpoint, conf.push_endpoint(reference));
   RCRT_ASSIGN(const Store store, Store::open(request.root));
-  RCRT_ASSIGN(const UniqueFd held, store.lock_contents(false));
+  RCRT_ASSIGN(const UniqueFd held, store.hold_contents());
   RCRT_ASSIGN(const FoundImage image, find_image(store, request.name));
   if (!reference.digest.empty()) {
     if (reference.digest != image.descriptor.digest)

@@ -28,4 +28,8 @@ Limits limits_of(const sdk::Json& request) {
   return limits;
 }
 
+Result<Store> store_of(const sdk::Call& call) {
+  return Store::open(call.request().at("root").get<std::string>());
+}
+
 }  // namespace rcrt::image_oci

@@ -6,11 +6,14 @@
 
 #include "base/result.h"
 #include "plugins/image-oci/limits.h"
+#include "plugins/image-oci/store.h"
 
 namespace rcrt::image_oci {
 
 sdk::Status failed(const Error& error);
 // The request's "limits", the default where it says nothing.
 Limits limits_of(const sdk::Json& request);
+// The store of the request's "root".
+Result<Store> store_of(const sdk::Call& call);
 
 }  // namespace rcrt::image_oci

@@ -11,7 +11,10 @@
 #include <cstdio>
 
 #include "base/fault.h"
+#include "base/image_index.h"
+#include "base/image_names.h"
 #include "base/image_reference.h"
+#include "base/oci_store.h"
 #include "base/tree.h"
 #include "plugins/image-oci/digest.h"
 #include "plugins/image-oci/files.h"
@@ -19,18 +22,7 @@
 namespace rcrt::image_oci {
 namespace {
 
-constexpr size_t kLargestIndex = 64 << 20;
-constexpr size_t kLargestDocument = 8 << 20;
 constexpr size_t kLinkName = 7;
-constexpr const char* kRefName = "org.opencontainers.image.ref.name";
-
-Result<UniqueFd> lock(int dir, int operation) {
-  UniqueFd fd(openat(dir, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) return errno_error("cannot open the lock of the image store");
-  while (flock(fd.get(), operation) != 0)
-    if (errno != EINTR) return errno_error("cannot lock the image store");
-  return fd;
-}
 
 std::string random_name() {
   unsigned long long bits = 0;
@@ -71,55 +63,27 @@ Result<Store> Store::open(const std::string& root) {
   return store;
 }
 
-Result<UniqueFd> Store::lock_contents(bool exclusive) const {
-  return lock(layers(), exclusive ? LOCK_EX : LOCK_SH);
-}
-
-Result<UniqueFd> Store::lock_index() const { return lock(images(), LOCK_EX); }
-
-Result<Json> Store::read_index() const {
-  auto text = read_small_file(images(), "index.json", kLargestIndex);
-  if (!text && text.error().code == ENOENT)
-    return Json{{"schemaVersion", 2},
-                {"mediaType", "application/vnd.oci.image.index.v1+json"},
-                {"manifests", Json::array()}};
-  if (!text) return std::unexpected(text.error());
-  RCRT_ASSIGN(Json index, parse_object(*text, "index.json"));
-  if (auto checked = parse_index(index); !checked)
-    return in_context(checked.error(), "cannot use", "index.json");
-  return index;
-}
-
-Result<void> Store::write_index(const Json& index) const {
-  return write_file_atomically(images(), "index.json", dump(index));
-}
+Result<UniqueFd> Store::hold_contents() const { return lock_file(layers(), ".lock", LOCK_SH); }
 
 Result<void> Store::tag(const Json& descriptor, const std::string& name) const {
-  RCRT_ASSIGN(const UniqueFd held, lock_index());
-  RCRT_ASSIGN(Json index, read_index());
-  Json manifests = Json::array();
-  for (Json& entry : index["manifests"]) {
-    auto other = parse_descriptor(entry);
-    if (other && !other->name.empty()) {
-      auto full = normalize_reference(other->name);
-      if (other->name == name || (full && *full == name)) continue;
-    }
-    manifests.push_back(std::move(entry));
-  }
-  Json named = descriptor;
-  named["annotations"][kRefName] = name;
-  manifests.push_back(std::move(named));
-  index["manifests"] = std::move(manifests);
+  RCRT_ASSIGN(const UniqueFd held, lock_image_index(images()));
+  RCRT_ASSIGN(Json index, read_image_index(images()));
+  name_image(index, descriptor, name);
   fault_point("image-oci: before the index is written");
-  return write_index(index);
+  return write_image_index(images(), index);
 }
 
-Result<Json> Store::read_document(const Descriptor& descriptor) const {
+Result<std::string> Store::read_text(const Descriptor& descriptor) const {
   auto text = read_small_file(blobs(), descriptor.digest.substr(7).c_str(), kLargestDocument);
   if (!text) return in_context(text.error(), "incomplete image, missing", descriptor.digest);
   if (text->size() != descriptor.size || "sha256:" + sha256_hex(*text) != descriptor.digest)
     return error("damaged image, wrong content of", descriptor.digest, "import it again", EBADMSG);
-  return parse_object(*text, descriptor.digest);
+  return text;
+}
+
+Result<Json> Store::read_document(const Descriptor& descriptor) const {
+  RCRT_ASSIGN(const std::string text, read_text(descriptor));
+  return parse_object(text, descriptor.digest);
 }
 
 bool Store::has_blob(const std::string& hex, uint64_t size) const {
@@ -189,32 +153,32 @@ Workspace::~Workspace() {
   if (auto removed = remove_tree(incoming_, name_.c_str()); !removed) return;
 }
 
-Result<FoundImage> find_image(const Store& store, const std::string& name) {
-  RCRT_ASSIGN(const Json index, store.read_index());
-  RCRT_ASSIGN(const auto entries, parse_index(index));
-  const auto normalized = normalize_reference(name);
-  const bool by_id = is_digest(name);
-  for (const Descriptor& entry : entries) {
-    if (is_index_type(entry.media_type)) continue;
-    bool named = entry.name == name;
-    if (auto full = normalize_reference(entry.name); full && normalized) named |= *full == *normalized;
-    if (!named && !by_id) continue;
-    auto read = [&]() -> Result<FoundImage> {
-      FoundImage found{entry, {}, {}};
-      RCRT_ASSIGN(const Json manifest, store.read_document(entry));
-      RCRT_ASSIGN(found.manifest, parse_manifest(manifest));
-      RCRT_ASSIGN(const Json config, store.read_document(found.manifest.config));
-      RCRT_ASSIGN(found.diff_ids, parse_diff_ids(config));
-      if (found.diff_ids.size() != found.manifest.layers.size())
-        return error("manifest and configuration disagree about the layers", entry.digest, {}, EBADMSG);
-      return found;
-    };
-    auto found = read();
-    if (!named && (!found || found->manifest.config.digest != name)) continue;
-    if (!found) return in_context(found.error(), "cannot use image", name);
-    return found;
-  }
+Result<ImageEntry> find_entry(const Store& store, const std::string& name) {
+  RCRT_ASSIGN(const ImageNames names, ImageNames::load(store.images()));
+  if (auto entry = names.find(image_key(name))) return std::move(*entry);
+  if (is_digest(name))
+    if (auto with_id = names.with_id(name.substr(7)); !with_id.empty()) return std::move(with_id.front());
   return error("no such image", name, "see `rcrt images`", ENOENT);
+}
+
+Result<FoundImage> find_image(const Store& store, const std::string& name) {
+  RCRT_ASSIGN(const ImageEntry entry, find_entry(store, name));
+  auto read = [&]() -> Result<FoundImage> {
+    RCRT_ASSIGN(const MachineManifest machine, read_machine_manifest(store.images(), entry.descriptor));
+    FoundImage found{machine.descriptor, {}, {}};
+    // Once more, with its digest checked.
+    RCRT_ASSIGN(const Json manifest, store.read_document(machine.descriptor));
+    RCRT_ASSIGN(found.manifest, parse_manifest(manifest));
+    RCRT_ASSIGN(const Json config, store.read_document(found.manifest.config));
+    RCRT_ASSIGN(found.diff_ids, parse_diff_ids(config));
+    if (found.diff_ids.size() != found.manifest.layers.size())
+      return error("manifest and configuration disagree about the layers", found.descriptor.digest, {},
+                   EBADMSG);
+    return found;
+  };
+  auto found = read();
+  if (!found) return in_context(found.error(), "cannot use image", name);
+  return found;
 }
 
 }  // namespace rcrt::image_oci

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/image_names.h"
 #include "base/oci_layout.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -30,17 +31,16 @@ class Store {
   // Makes the store's folders when they are missing.
   static Result<Store> open(const std::string& root);
 
-  // Held until the descriptor is closed.
-  Result<UniqueFd> lock_contents(bool exclusive) const;
-  Result<UniqueFd> lock_index() const;
+  // Until the descriptor is closed, nothing is deleted. base/image_index.h has the lock on index.json.
+  Result<UniqueFd> hold_contents() const;
 
-  Result<Json> read_index() const;
-  Result<void> write_index(const Json& index) const;
   // Gives a manifest a name, taking it from whatever had it; what else the descriptor says
-  // (annotations, platform) is kept. Takes the lock.
+  // (annotations, platform) is kept, and so is an image that loses its last name. With an empty
+  // name it is only listed. Takes the lock on index.json.
   Result<void> tag(const Json& descriptor, const std::string& name) const;
 
-  // A document named by its digest, which is checked.
+  // A document named by its digest, which is checked, and its text.
+  Result<std::string> read_text(const Descriptor& descriptor) const;
   Result<Json> read_document(const Descriptor& descriptor) const;
 
   bool has_blob(const std::string& hex, uint64_t size) const;
@@ -85,6 +85,9 @@ class Workspace {
   std::string name_;
   UniqueFd fd_;
 };
+
+// The entry of index.json named (as stored, normalised, or by its full id).
+Result<ImageEntry> find_entry(const Store& store, const std::string& name);
 
 // The manifest named (as stored, normalised, or by its full id) and its descriptor.
 struct FoundImage {

@@ -27,7 +27,8 @@ using EntryPtr = std::unique_ptr<archive_entry, decltype([](archive_entry* e) { 
 
 class TreeArchiver {
  public:
-  TreeArchiver(archive* out, dev_t device) : out_(out), device_(device) {}
+  TreeArchiver(archive* out, dev_t device, const ArchiveOptions& options)
+      : out_(out), device_(device), options_(options) {}
 
   // The directory `fd` as entry `path`, and everything in it.
   Result<void> add_directory(int fd, const std::string& path, const struct stat& info) {
@@ -35,6 +36,7 @@ class TreeArchiver {
     RCRT_TRY(add_xattrs(entry.get(), fd, path));
     RCRT_TRY(header(entry.get(), path));
     if (info.st_dev != device_) return {};
+    if (options_.overlay) RCRT_TRY(add_overlay_marks(fd, path));
     RCRT_ASSIGN(auto names, names_in(fd));
     std::ranges::sort(names);
     for (const std::string& name : names) RCRT_TRY(add(fd, name, path == "." ? name : path + "/" + name));
@@ -42,6 +44,25 @@ class TreeArchiver {
   }
 
  private:
+  // A whiteout, or the mark of a directory that hides what is below it.
+  Result<void> add_empty(const std::string& path) {
+    EntryPtr entry(archive_entry_new());
+    archive_entry_set_pathname(entry.get(), path.c_str());
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_size(entry.get(), 0);
+    archive_entry_set_mtime(entry.get(), 0, 0);
+    return header(entry.get(), path);
+  }
+
+  Result<void> add_overlay_marks(int fd, const std::string& path) {
+    char value[4];
+    if (fgetxattr(fd, "trusted.overlay.redirect", nullptr, 0) >= 0)
+      return error("a directory that was renamed by overlayfs", path, "copy it instead", ENOTSUP);
+    if (fgetxattr(fd, "trusted.overlay.opaque", value, sizeof value) == 1 && value[0] == 'y')
+      return add_empty((path == "." ? "" : path + "/") + ".wh..wh..opq");
+    return {};
+  }
+
   static EntryPtr describe(const std::string& path, const struct stat& info) {
     EntryPtr entry(archive_entry_new());
     archive_entry_copy_stat(entry.get(), &info);
@@ -59,6 +80,11 @@ class TreeArchiver {
     if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
       return errno_error("cannot stat", path);
     if (S_ISSOCK(info.st_mode)) return {};
+    if (options_.overlay && S_ISCHR(info.st_mode) && info.st_rdev == 0) {
+      const size_t slash = path.rfind('/');
+      const size_t at = slash == path.npos ? 0 : slash + 1;
+      return add_empty(path.substr(0, at) + ".wh." + path.substr(at));
+    }
     if (S_ISDIR(info.st_mode)) {
       UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!fd) return errno_error("cannot open directory", path);
@@ -98,7 +124,9 @@ class TreeArchiver {
     while (left > 0) {
       RCRT_ASSIGN(const size_t got,
                   read_full(fd.get(), buffer_.data(), std::min<size_t>(buffer_.size(), left)));
-      if (got == 0) return error("file shrank while it was read", path, "stop what writes to it", EIO);
+      if (got == 0 && !options_.changing)
+        return error("file shrank while it was read", path, "stop what writes to it", EIO);
+      if (got == 0) return {};  // libarchive writes zeros
       if (archive_write_data(out_, buffer_.data(), got) < 0) return failure(path);
       left -= static_cast<off_t>(got);
     }
@@ -145,6 +173,7 @@ class TreeArchiver {
 
   archive* out_;
   dev_t device_;
+  ArchiveOptions options_;
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;
   std::vector<char> buffer_ = std::vector<char>(256 << 10);
 };
@@ -167,7 +196,7 @@ la_ssize_t write_to_sink(archive* a, void* context, const void* data, size_t siz
 
 }  // namespace
 
-Result<void> archive_tree(int root, const Sink& out) {
+Result<void> archive_tree(int root, const Sink& out, const ArchiveOptions& options) {
   struct stat info{};
   if (fstat(root, &info) != 0) return errno_error("cannot stat the directory");
   std::unique_ptr<archive, decltype([](archive* a) { archive_write_free(a); })> writer(archive_write_new());
@@ -179,7 +208,7 @@ Result<void> archive_tree(int root, const Sink& out) {
   auto written = [&]() -> Result<void> {
     if (archive_write_open(writer.get(), &sink, nullptr, write_to_sink, nullptr) != ARCHIVE_OK)
       return error("cannot write the archive", {}, {}, archive_errno(writer.get()));
-    TreeArchiver archiver(writer.get(), info.st_dev);
+    TreeArchiver archiver(writer.get(), info.st_dev, options);
     RCRT_TRY(archiver.add_directory(root, ".", info));
     if (archive_write_close(writer.get()) != ARCHIVE_OK)
       return error("cannot write the archive", {}, {}, archive_errno(writer.get()));

@@ -38,7 +38,7 @@ Result<void> unpack_image(const std::string& root, const std::string& name, cons
                           const Limits& limits) {
   if (!directory.starts_with('/')) return error("not an absolute path", directory, {}, EINVAL);
   RCRT_ASSIGN(const Store store, Store::open(root));
-  RCRT_ASSIGN(const UniqueFd held, store.lock_contents(false));
+  RCRT_ASSIGN(const UniqueFd held, store.hold_contents());
   RCRT_ASSIGN(const FoundImage image, find_image(store, name));
 
   const bool made = mkdir(directory.c_str(), 0755) == 0;

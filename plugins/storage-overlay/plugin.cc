@@ -134,6 +134,9 @@ Status diff(Call& call) {
   sdk::Json list = sdk::Json::array();
   for (const auto& [path, kind] : *changes) list.push_back({{"path", path}, {"kind", std::string(1, kind)}});
   call.result({{"changes", std::move(list)}});
+  if (int upper = ::open((request->dir + "/upper").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      upper >= 0)
+    call.give_fd("changes", upper);
   return {};
 }
 

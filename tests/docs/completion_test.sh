@@ -35,4 +35,7 @@ offers 'rcrt network ' ls connect teardown
 offers 'rcrt network ls --d' --debug
 offers 'rcrt plugin in' inspect
 offers 'rcrt volume ' ls create prune
+offers 'rcrt image ' ls inspect prune verify
+offers 'rcrt image prune --' --all --filter
+offers 'rcrt save --' --output --format
 exit $((failures > 0))

@@ -108,7 +108,7 @@ TEST_F(Import, BusyboxIsThereByNameAndIdAndGoesAgain) {
       << host.error_what;
   EXPECT_EQ(fs::file_size(base_ + "/out/bin/busybox"), fs::file_size("/bin/busybox"));
   ASSERT_EQ(store.list()->size(), 1u);
-  ASSERT_TRUE(store.untag("busybox"));
+  ASSERT_TRUE(store.untag("busybox", false));
   EXPECT_EQ(store.list()->size(), 0u);
   ASSERT_EQ(host.call(image->prune, {{"root", base_ + "/root"}, {"keep", found->diff_ids}}), 0)
       << host.error_what;

@@ -5,13 +5,12 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 
 #include "core/image_store.h"
 #include "tests/images/image_plugin.h"
+#include "tests/images/tree_look.h"
 
 namespace rcrt::testing {
 namespace {
@@ -19,37 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 bool run(const std::string& command) { return std::system(command.c_str()) == 0; }
-
-// Everything one can see of a tree, a line a file.
-std::map<std::string, std::string> look(const std::string& top) {
-  std::map<std::string, std::string> seen;
-  std::map<ino_t, std::string> first;
-  auto add = [&](const std::string& path) {
-    struct stat info{};
-    EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
-    const std::string name = path.substr(top.size());
-    std::string line = std::to_string(info.st_mode) + " " + std::to_string(info.st_uid) + ":" +
-                       std::to_string(info.st_gid) + " " + std::to_string(info.st_mtim.tv_sec) + "." +
-                       std::to_string(info.st_mtim.tv_nsec) + " " + std::to_string(info.st_rdev);
-    if (S_ISLNK(info.st_mode)) line += " -> " + fs::read_symlink(path).string();
-    if (S_ISREG(info.st_mode)) {
-      std::ifstream in(path, std::ios::binary);
-      line += " " + std::string(std::istreambuf_iterator<char>(in), {});
-      line += " = " + first.emplace(info.st_ino, name).first->second;
-    }
-    char value[256];
-    for (const char* attribute : {"user.note", "security.capability", "trusted.overlay.opaque"})
-      if (const ssize_t size = ::lgetxattr(path.c_str(), attribute, value, sizeof value); size >= 0)
-        line += std::string(" ") + attribute + "=" + std::string(value, static_cast<size_t>(size));
-    seen[name] = line;
-  };
-  add(top);
-  std::vector<std::string> paths;
-  for (const auto& entry : fs::recursive_directory_iterator(top)) paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
-  for (const std::string& path : paths) add(path);
-  return seen;
-}
 
 class RoundTrip : public ImageTest {
  protected:
@@ -81,14 +49,14 @@ class RoundTrip : public ImageTest {
   }
   void import_and_compare(const std::string& source, const std::string& name) {
     SCOPED_TRACE(source);
-    const auto before = look(tree);
+    const auto before = test::look(tree);
     ASSERT_EQ(host.call(image->import, {{"root", root}, {"source", source}, {"name", name}}), 0) << said();
     auto found = ImageStore(root).resolve(name);
     ASSERT_TRUE(found) << found.error().message();
-    EXPECT_EQ(look(root + "/layers/" + found->diff_ids.at(0)), before);
+    EXPECT_EQ(test::look(root + "/layers/" + found->diff_ids.at(0)), before);
     const std::string out = base + "/out-" + name;
     ASSERT_EQ(host.call(image->unpack, {{"root", root}, {"name", name}, {"directory", out}}), 0) << said();
-    EXPECT_EQ(look(out), before);
+    EXPECT_EQ(test::look(out), before);
     struct stat info{};
     ASSERT_EQ(::stat((out + "/sparse").c_str(), &info), 0);
     EXPECT_LT(info.st_blocks * 512, 1 << 20);

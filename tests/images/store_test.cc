@@ -71,7 +71,7 @@ TEST_F(StoreTest, MissingStoreIsEmpty) {
   EXPECT_EQ(store.resolve("busybox").error().code, ENOENT);
   EXPECT_THAT(store.resolve("busybox").error().message(), HasSubstr("rcrt import"));
   EXPECT_TRUE(store.list()->empty());
-  EXPECT_EQ(store.untag("busybox").error().code, ENOENT);
+  EXPECT_EQ(store.untag("busybox", false).error().code, ENOENT);
 }
 
 TEST_F(StoreTest, ResolvesByNameIdAndPrefix) {
@@ -133,14 +133,22 @@ TEST_F(StoreTest, UntagTakesOneNameAndKeepsWhatItDoesNotKnow) {
   const Json other = {{"mediaType", "application/x"}, {"digest", "sha256:" + hex('9')}, {"size", 1}};
   index({named(entry, "x"), named(entry, "z"), other});
   ImageStore store(root_);
-  ASSERT_TRUE(store.untag("docker.io/library/x:latest"));
+  ASSERT_TRUE(store.untag("docker.io/library/x:latest", false));
   EXPECT_EQ(store.resolve("x").error().code, ENOENT);
   EXPECT_TRUE(store.resolve("z"));
-  ASSERT_TRUE(store.untag("aaaa"));
+  ASSERT_TRUE(store.tag("z", "docker.io/library/w:1"));
+  EXPECT_EQ(store.resolve("w:1")->id, "sha256:" + hex('a'));
+  EXPECT_EQ(store.with_id(hex('a'))->size(), 2u);
+  // The last name may go while the image stays.
+  ASSERT_TRUE(store.untag("w:1", true));
+  ASSERT_TRUE(store.untag("z", true));
+  EXPECT_EQ(store.list()->size(), 1u);
+  EXPECT_EQ(store.list()->at(0).key, "");
+  ASSERT_TRUE(store.forget("sha256:" + hex('a')));
   EXPECT_TRUE(store.list()->empty());
   std::ifstream in(root_ + "/images/index.json");
   EXPECT_EQ(Json::parse(in)["manifests"], Json::array({other}));
-  EXPECT_EQ(store.untag("x").error().code, ENOENT);
+  EXPECT_EQ(store.untag("x", false).error().code, ENOENT);
 }
 
 TEST_F(StoreTest, BadStoresGiveOneClearError) {
