@@ -43,6 +43,8 @@ void fault_point(const char* name) {
       close(fd);
     }
   }
+  if (const char* stop = getenv("RCRT_FAULT_STOP_AT"); stop != nullptr && strcmp(stop, name) == 0)
+    kill(getpid(), SIGSTOP);
   const char* at = getenv("RCRT_FAULT_AT");
   if (at != nullptr && atoi(at) == passed) kill(getpid(), SIGKILL);
 }

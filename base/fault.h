@@ -4,6 +4,7 @@
 //
 // RCRT_FAULT_AT=N   SIGKILL at the N-th point passed in this process (from 1),
 //                   plugins' points among them
+// RCRT_FAULT_STOP_AT=NAME  SIGSTOP at the points of this name
 // RCRT_FAULT_LOG=F  append the name of each point passed to F, so that a test can
 //                   count them
 #pragma once

@@ -34,6 +34,11 @@ void lose_client() {
   err.drop_client();
   // Before go the container is half made, and nobody will finish it.
   if (monitor.go || monitor.pid < 0) return;
+  // Go is for the process first: the client may have been killed before it told us.
+  if (!monitor.reaped && has_executed(monitor)) {
+    monitor.go = true;
+    return;
+  }
   monitor.abandoned = true;
   sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
 }
@@ -168,7 +173,9 @@ void wait_for_client() {
   err.to = monitor.fd(plan.client_err_fd);
 
   wait_for_container();
+  monitor.go = monitor.go || has_executed(monitor);
   Exit exit = collect(monitor);
+  monitor.reaped = true;
   fault_point("record.before");
   hear_of_loss();
   // Without a record it never was: the clean-up removes it, also one that would be kept.

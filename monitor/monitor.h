@@ -31,6 +31,7 @@ struct Monitor {
   int child = -1;      // socket to the child
   uint64_t ahead = 0;  // namespaces that were made ahead
   bool go = false;
+  bool reaped = false;
   bool abandoned = false;  // killed, half made, because the client was lost
   bool cleaned_up = false;
 
@@ -76,6 +77,8 @@ bool spawn(Monitor& monitor);
 // The same before there is a plan, and what is then left to do when it has come.
 bool spawn_early(Monitor& monitor, Request& request);
 bool adopt(Monitor& monitor);
+// The process, not reaped yet, has been told go and has executed its command.
+bool has_executed(const Monitor& monitor);
 // Kills the process and reaps it.
 void end_child(Monitor& monitor);
 

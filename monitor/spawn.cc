@@ -235,6 +235,19 @@ bool adopt(Monitor& monitor) {
   return true;
 }
 
+bool has_executed(const Monitor& monitor) {
+  char path[64];
+  append(append_number(append(path, "/proc/"), monitor.pid), "/comm");
+  int fd = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  // Until then it has the name it was made with.
+  constexpr char kOurs[] = "rcrt-monitor\n";
+  char name[32];
+  long size = sys::read(fd, name, sizeof name);
+  sys::close(fd);
+  return size > 0 && (size != sizeof kOurs - 1 || memcmp(name, kOurs, sizeof kOurs - 1) != 0);
+}
+
 void end_child(Monitor& monitor) {
   sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
   int status;

@@ -181,6 +181,21 @@ TEST_F(RecoverTest, RecoverKilled) {
   kill_clean_up({"--net=bridge", "-p", "8080:80", "--rm"}, {"system", "recover"}, kill_monitor_and_container);
 }
 
+TEST_F(RecoverTest, ClientKilledAfterItToldTheProcessOnly) {
+  stage->environment = {"RCRT_FAULT_STOP_AT=launcher.go.child"};
+  auto client = stage->start({"run", "--net=none", "--name", "same", "busybox", "sh", "-c",
+                              "echo ready; while ! test -e /tmp/go; do sleep 0.05; done; exit 11"});
+  stage->environment.clear();
+  ASSERT_TRUE(client->wait_for("ready\n"));
+  client->signal(SIGKILL);
+  EXPECT_EQ(client->finish().code, kKilled);
+  Json shown = stage->inspect("same");
+  EXPECT_EQ(shown["State"]["Running"], true);
+  EXPECT_EQ(observe("touch /proc/" + std::to_string(shown["State"]["Pid"].get<int>()) + "/root/tmp/go"), "");
+  EXPECT_EQ(run({"wait", "same"}).out, "11\n");
+  EXPECT_EQ(run({"rm", "same"}).code, 0);
+}
+
 TEST_F(RecoverTest, MonitorKilled) {
   for (const char* network : {"--net=none", "--net=bridge"})
     for (bool kept : {false, true}) {
