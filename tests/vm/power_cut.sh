@@ -58,6 +58,9 @@ echo "boot $boot: $left unfinished; listed: $(listed 1) $(listed 2)"
 for tag in 1 2; do
   if [ "$(listed $tag)" = 1 ]; then check "Boot${boot}Whole$tag" yes "$(whole $tag && echo yes)"; fi
 done
+if [ "$boot" != 0 ]; then
+  check "Boot${boot}Verify" "0 problems" "$(rcrt image verify 2>&1 | sed 's/.*checked, //')"
+fi
 if [ "$boot" -lt $cuts ] && [ $failed = 0 ]; then
   echo $((boot + 1)) >/mnt/boot
   for tag in 1 2; do rcrt pull -q "$registry/app:$tag" >/dev/null; done
