@@ -62,9 +62,8 @@ void print_details(const DiskUsage& usage) {
       {"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"}};
   for (const auto& image : usage.images) {
     const auto [repository, tag] = split_name(image.entry.key);
-    images.push_back({repository, tag, short_id(image.entry.id),
-                      age(image.entry.created * 1'000'000'000) + " ago", human_size(image.size),
-                      human_size(image.size - image.unique), human_size(image.unique),
+    images.push_back({repository, tag, short_id(image.entry.id), since(image.entry.created * 1'000'000'000),
+                      human_size(image.size), human_size(image.size - image.unique), human_size(image.unique),
                       std::to_string(image.containers)});
   }
   std::vector<std::vector<std::string>> containers = {

@@ -47,6 +47,8 @@ std::string age(int64_t then) {
   return std::to_string(seconds) + (seconds == 1 ? " second" : " seconds");
 }
 
+std::string since(int64_t then) { return then <= 0 ? "N/A" : age(then) + " ago"; }
+
 std::string timestamp(int64_t nanoseconds) {
   if (nanoseconds <= 0) return "0001-01-01T00:00:00Z";
   time_t seconds = nanoseconds / 1'000'000'000;

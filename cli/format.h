@@ -13,6 +13,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows);
 
 // "3 minutes ago" without "ago".
 std::string age(int64_t nanoseconds_since_epoch);
+// "3 minutes ago"; "N/A" when there is no date.
+std::string since(int64_t nanoseconds_since_epoch);
 // RFC 3339 with nanoseconds, UTC, as docker prints times.
 std::string timestamp(int64_t nanoseconds_since_epoch);
 // "4.26MB", decimal as docker does.

@@ -81,7 +81,7 @@ Result<int> history_command(Context& context, const std::vector<std::string>& ar
     if (!whole && command.size() > kCommandWidth) command = command.substr(0, kCommandWidth - 1) + "…";
     rows.push_back({{"ID", "<missing>"},
                     {"CreatedAt", timestamp(created)},
-                    {"CreatedSince", age(created) + " ago"},
+                    {"CreatedSince", since(created)},
                     {"CreatedBy", command},
                     {"Size", human_size(size)},
                     {"Bytes", size},

@@ -63,7 +63,7 @@ Result<int> images_command(Context& context, const std::vector<std::string>& arg
                     {"ID", id},
                     {"Digest", image.digest},
                     {"CreatedAt", timestamp(created)},
-                    {"CreatedSince", age(created) + " ago"},
+                    {"CreatedSince", since(created)},
                     {"Size", human_size(image.size)},
                     {"Bytes", image.size}});
   }

@@ -16,6 +16,11 @@ TEST(Time, Stamps) {
   EXPECT_EQ(timestamp(1'700'000'000'000'000'001), "2023-11-14T22:13:20.000000001Z");
 }
 
+TEST(Time, Since) {
+  EXPECT_EQ(since(0), "N/A");
+  EXPECT_TRUE(since(1).ends_with(" years ago"));
+}
+
 TEST(Size, Decimal) {
   EXPECT_EQ(human_size(0), "0B");
   EXPECT_EQ(human_size(4'260'000), "4.26MB");
