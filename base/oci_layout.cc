@@ -32,6 +32,8 @@ bool is_config_type(std::string_view type) {
          type == "application/vnd.docker.container.image.v1+json";
 }
 
+}  // namespace
+
 std::string_view machine_architecture() {
 #if defined(__x86_64__)
   return "amd64";
@@ -41,8 +43,6 @@ std::string_view machine_architecture() {
 #error "name this architecture as Go does"
 #endif
 }
-
-}  // namespace
 
 bool is_index_type(std::string_view type) {
   return type == "application/vnd.oci.image.index.v1+json" ||

@@ -34,6 +34,8 @@ Result<Descriptor> parse_descriptor(const Json& json);
 // The manifests of an index; entries that are neither a manifest nor an index are skipped.
 Result<std::vector<Descriptor>> parse_index(const Json& json);
 Result<Manifest> parse_manifest(const Json& json);
+// As Go names it, "amd64".
+std::string_view machine_architecture();
 // Of a multi-platform index, the manifest for this machine; nullptr when there is none.
 const Descriptor* for_this_machine(const std::vector<Descriptor>& entries);
 // "rootfs.diff_ids" of an image configuration, as hex without "sha256:", lowest first.

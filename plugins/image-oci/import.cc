@@ -19,16 +19,6 @@
 namespace rcrt::image_oci {
 namespace {
 
-const char* architecture() {
-#if defined(__x86_64__)
-  return "amd64";
-#elif defined(__aarch64__)
-  return "arm64";
-#else
-#error "name this architecture as Go does"
-#endif
-}
-
 // The archive as it is where an OCI layer may be so compressed, else as a plain tar.
 Result<void> feed_archive(int source, LayerIntake& layer, const Limits& limits) {
   FdSource file(source);
@@ -89,7 +79,7 @@ Result<std::string> import_image(const ImportRequest& request) {
 
   const Json config = {
       {"created", created},
-      {"architecture", architecture()},
+      {"architecture", machine_architecture()},
       {"os", "linux"},
       {"config", request.config},
       {"rootfs", {{"type", "layers"}, {"diff_ids", Json::array({"sha256:" + layer.diff_hex})}}},
