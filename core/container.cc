@@ -46,9 +46,10 @@ UniqueFd Container::open_monitor() const {
 
 Result<ContainerLock> ContainerLock::acquire(const Paths& paths, const std::string& id, Mode mode,
                                              bool wait) {
-  std::string path = paths.container(id) + "/lock";
+  // The folder itself: a lock file in it could be made anew while the folder is removed.
+  std::string path = paths.container(id);
   ContainerLock lock;
-  lock.fd_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  lock.fd_.reset(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!lock.fd_ && errno == ENOENT) return error("no such container", id, {}, ENOENT);
   if (!lock.fd_) return errno_error("cannot open", path);
   int operation = (mode == Mode::shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);

@@ -122,10 +122,7 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   if (remove) {
     // Without its record it is dead to whoever finds it half removed, and is removed then.
     unlink((paths_.container(id) + "/exit.json").c_str());
-    auto removed = remove_tree(paths_.container(id).c_str());
-    // Whoever opens its lock at this very moment makes a new one.
-    if (!removed && removed.error().code == ENOTEMPTY) removed = remove_tree(paths_.container(id).c_str());
-    RCRT_TRY(removed);
+    RCRT_TRY(remove_tree(paths_.container(id).c_str()));
   }
   fault_point("data removed");
   // Last: until then whoever asked for the removal can ask again by name.

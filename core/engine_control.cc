@@ -54,8 +54,9 @@ Result<void> Engine::remove(const std::string& id, bool force, bool with_volumes
     if (!wait_for_end(process.get(), 10'000))
       return error("container does not end after SIGKILL", container.name(),
                    "a process is stuck in the kernel; try again later", ETIMEDOUT);
-    wait_for_clean_up(container, 10'000);
   }
+  // Also when it has just ended by itself: the monitor is still writing into its folder.
+  wait_for_clean_up(container, 10'000);
   return clean_up(id, true, force, with_volumes);
 }
 

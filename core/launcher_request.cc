@@ -193,7 +193,9 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
     draft.mounts[i].early = (*cloned)[i].early;
     draft.mounts[i].cover = (*cloned)[i].cover;
     draft.mounts[i].devices = (*cloned)[i].devices;
-    if (draft.mounts[i] != (*cloned)[i]) draft.mounts[i].early = false;
+    // What was done to the early one (masks, devices) counts as done.
+    if (draft.mounts[i].early && draft.mounts[i] != (*cloned)[i])
+      return error("a mount was made early and is now asked for otherwise", draft.mounts[i].where);
   }
   UserNamespaces user_namespaces;
   for (auto& mount : draft.mounts) {

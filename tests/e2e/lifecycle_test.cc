@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/e2e/stage.h"
 
@@ -216,6 +217,23 @@ TEST_F(LifecycleTest, Rm) {
   EXPECT_EQ(run({"wait", "many3"}).code, 0);
   EXPECT_EQ(run({"rm", "-f", "--all"}).code, 0);
   EXPECT_EQ(run({"ps", "-aq"}).out, "");
+}
+
+// A monitor that still writes the exit record would do so into a folder being removed.
+TEST_F(LifecycleTest, RmWaitsForTheMonitor) {
+  std::string id = detach({"--name", "ending"}, "sleep 1000");
+  std::ifstream file(stage->state() + "/containers/" + id + "/state.json");
+  const Json state = Json::parse(file);
+  const pid_t monitor = state["monitorPid"].get<pid_t>();
+  ASSERT_EQ(kill(monitor, SIGSTOP), 0);
+  ASSERT_EQ(kill(state["pid"].get<int>(), SIGKILL), 0);
+  auto removal = stage->start({"rm", "-f", "ending"});
+  usleep(300'000);  // enough to remove it wrongly
+  EXPECT_TRUE(std::filesystem::exists(stage->root() + "/containers/" + id));
+  ASSERT_EQ(kill(monitor, SIGCONT), 0);
+  Output output = removal->finish();
+  EXPECT_EQ(output.code, 0) << output;
+  EXPECT_FALSE(std::filesystem::exists(stage->root() + "/containers/" + id));
 }
 
 TEST_F(LifecycleTest, KillingTheClientKeepsTheExitStatus) {

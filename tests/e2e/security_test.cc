@@ -239,7 +239,8 @@ TEST_F(SecurityTest, SecretsStayWithTheirContainer) {
             "/proc/" + std::to_string(process("secretive")) + "/environ\n");
   // Nobody but root gets at records.
   EXPECT_EQ(observe("stat -c %a " + stage->root() + " " + stage->state()), "700\n700\n");
-  EXPECT_EQ(run({"rm", "-f", "secretive", "other"}).code, 0);
+  Output removed = run({"rm", "-f", "secretive", "other"});
+  EXPECT_EQ(removed.code, 0) << removed.err;
 }
 
 // The caller's loader variables: a library of somebody else's in a process of root's.
