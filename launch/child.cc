@@ -118,6 +118,7 @@ void run_child(Child& child) {
   sys::setsid();
   wait_for_id_maps(child);
   join_namespaces(child);
+  loopback_up(child);
   if (!child.early) unshare_placed(child);
   if (!child.has(plan::Plan::kKeepKeyring)) join_session_keyring(child);
   sys::umask(0);

@@ -53,6 +53,7 @@ void wait_for_start(Child& child);
 // namespaces.cc
 void join_namespaces(const Child& child);  // those given by path
 void wait_for_id_maps(const Child& child);
+void loopback_up(const Child& child);     // of a new network namespace
 void unshare_placed(const Child& child);  // cgroup namespace, inside the cgroup
 
 // root.cc

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <linux/if.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 
 #include "launch/child.h"
 
@@ -62,6 +64,19 @@ void join_namespaces(const Child& child) {
       fail(child, Stage::kJoinNamespace, error, name_of(types));
     if (types & CLONE_NEWUSER) become_root(child);
   }
+}
+
+// With rcrt the network's plugin does this. Any socket is one of our network namespace.
+void loopback_up(const Child& child) {
+  if (!child.has(plan::Plan::kOrphan) || (child.plan->clone_flags & CLONE_NEWNET) == 0) return;
+  int fd = sys::call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail(child, Stage::kLoopback, fd);
+  ifreq request = {};
+  request.ifr_name[0] = 'l', request.ifr_name[1] = 'o';
+  request.ifr_flags = IFF_UP;
+  if (int error = sys::ioctl(fd, SIOCSIFFLAGS, sys::arg(&request)); error < 0)
+    fail(child, Stage::kLoopback, error);
+  sys::close(fd);
 }
 
 void unshare_placed(const Child& child) {

@@ -22,6 +22,7 @@ enum class Stage : uint32_t {
   kOomScore,
   kUnshare,
   kBecomeRoot,
+  kLoopback,
   kPropagation,
   kAttachRoot,
   kMountTarget,
@@ -75,6 +76,8 @@ constexpr const char* stage_text(Stage stage) {
       return "cannot make the cgroup namespace";
     case Stage::kBecomeRoot:
       return "cannot become root of the user namespace";
+    case Stage::kLoopback:
+      return "cannot bring up the loopback interface";
     case Stage::kPropagation:
       return "cannot set the mount propagation";
     case Stage::kAttachRoot:

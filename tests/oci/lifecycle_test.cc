@@ -45,6 +45,11 @@ TEST_F(Lifecycle, NothingOfOursIsLeftBesideTheContainer) {
   EXPECT_EQ(wait_for(process), 128 + SIGKILL);
 }
 
+TEST_F(Lifecycle, LoopbackIsUpInANewNetwork) {
+  Output output = run_script("ip -o link show up");
+  EXPECT_EQ(output.out.substr(0, 7), "1: lo: ") << output;
+}
+
 TEST_F(Lifecycle, StateSaysWhatTheSpecificationAsksFor) {
   Json spec = config("sleep 100");
   spec["annotations"] = {{"org.example.key", "value"}};
