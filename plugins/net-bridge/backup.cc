@@ -67,16 +67,14 @@ std::string trimmed(std::string_view line) {
   return std::string(start == std::string_view::npos ? std::string_view() : line.substr(start));
 }
 
-bool is_ours(const Table& table) { return table.family == "inet" && table.name == kTable; }
-
 std::string quoted(const Table& table) { return table.family + " " + table.name; }
 
-// The text without table inet rcrt (a backup made while ours was there has it).
+// The text without our tables (a backup made while they were there has them).
 std::string without_ours(std::string_view ruleset) {
   std::string text;
   bool skipping = false;
   each_line(ruleset, [&](std::string_view line) {
-    if (line == "table inet rcrt {") skipping = true;
+    if (line == "table inet rcrt {" || line == "table bridge rcrt {") skipping = true;
     if (!skipping) text.append(line).push_back('\n');
     if (line == "}") skipping = false;
   });

@@ -133,7 +133,11 @@ Expected<int> create_bridge(Netlink& route, const std::string& name) {
   Message message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
   message.put(IFLA_IFNAME, name);
   message.put(IFLA_ADDRESS, mac.data(), mac.size());
-  message.nest(IFLA_LINKINFO, [&] { message.put(IFLA_INFO_KIND, std::string_view("bridge")); });
+  message.nest(IFLA_LINKINFO, [&] {
+    message.put(IFLA_INFO_KIND, std::string_view("bridge"));
+    // Without a querier it would flood all the same, and keep two timers a container.
+    message.nest(IFLA_INFO_DATA, [&] { message.put_u8(IFLA_BR_MCAST_SNOOPING, 0); });
+  });
   RCRT_ASSIGN(int code, route.request(std::move(message)));
   if (code == EOPNOTSUPP)
     return sdk::fail(code, "cannot create the bridge", name,

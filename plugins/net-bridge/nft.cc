@@ -105,6 +105,14 @@ std::string family_name(uint8_t family) {
   }
 }
 
+// Our table of a family; the errno value.
+Expected<int> ask_for_table(Netlink& netfilter, uint8_t family, std::optional<uint64_t>& handle) {
+  Message message = netfilter_message(NFT_MSG_GETTABLE, 0, family);
+  message.put(NFTA_TABLE_NAME, std::string_view(kTable));
+  return netfilter.query(std::move(message),
+                         [&](const nlmsghdr* header) { handle = handle_in(answer(header)); });
+}
+
 }  // namespace
 
 Expected<Nft> Nft::load() {
@@ -159,16 +167,19 @@ Expected<std::string> Nft::list(Format format) {
 }
 
 Expected<std::optional<uint64_t>> table_handle(Netlink& netfilter) {
-  Message message = netfilter_message(NFT_MSG_GETTABLE, 0, NFPROTO_INET);
-  message.put(NFTA_TABLE_NAME, std::string_view(kTable));
   std::optional<uint64_t> handle;
-  RCRT_ASSIGN(int code, netfilter.query(std::move(message),
-                                        [&](const nlmsghdr* header) { handle = handle_in(answer(header)); }));
+  RCRT_ASSIGN(int code, ask_for_table(netfilter, NFPROTO_INET, handle));
   if (code == ENOENT) return std::nullopt;
   if (code != 0)
     return sdk::fail(code, "cannot ask for nftables' table", kTable,
                      code == EPERM ? "run as root" : "this kernel may lack nf_tables");
   return handle;
+}
+
+bool has_bridge_table(Netlink& netfilter) {
+  std::optional<uint64_t> handle;
+  auto code = ask_for_table(netfilter, NFPROTO_BRIDGE, handle);
+  return code && *code == 0;
 }
 
 Expected<std::vector<Table>> all_tables(Netlink& netfilter) {

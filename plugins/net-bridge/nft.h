@@ -41,6 +41,8 @@ class Nft {
 
 // The handle of table inet rcrt; empty when it does not exist.
 Expected<std::optional<uint64_t>> table_handle(Netlink& netfilter);
+// Whether table bridge rcrt exists. Not where the kernel has no nftables for bridges.
+bool has_bridge_table(Netlink& netfilter);
 Expected<std::vector<Table>> all_tables(Netlink& netfilter);
 // A number that changes with every transaction on the machine.
 Expected<uint32_t> generation(Netlink& netfilter);

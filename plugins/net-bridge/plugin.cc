@@ -58,8 +58,8 @@ Status detach(Call& call) {
 
 Status idle(Call& call) {
   RCRT_ASSIGN(Host host, open_host(call));
-  RCRT_ASSIGN(auto lock, host.state.try_lock_exclusive());
-  if (!lock) return {};  // somebody is connecting a container: not idle
+  // Whoever has it may be about to find that the network we left is not quiet yet.
+  RCRT_ASSIGN(Lock lock, host.state.lock_exclusive());
   auto quiet = call.request().find("quiet_ms");
   const bool given = quiet != call.request().end() && quiet->is_number_integer();
   Status status = take_down_unused(host, given ? quiet->get<int>() : 0);

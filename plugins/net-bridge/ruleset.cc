@@ -72,6 +72,28 @@ table inet rcrt {
 }
 )";
 
+constexpr const char* kQuietText = R"(
+add table bridge rcrt
+delete table bridge rcrt
+table bridge rcrt {
+  # What a starting container's IPv6 says to groups goes to every other container: with
+  # hundreds of them that would be most of the work of a start. Nobody needs it: its routes
+  # are set, and its addresses leased. So: nothing to routers (solicitations, memberships),
+  # and no question whose an address is.
+  chain prerouting {
+    type filter hook prerouting priority filter; policy accept;
+    ether type != ip6 accept
+    iifname "rv*" ether daddr { 33:33:00:00:00:02, 33:33:00:00:00:16 } drop
+    iifname "rv*" ip6 saddr :: drop
+  }
+  # Routers on a bridge are other containers: nobody listens to them.
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname "rv*" icmpv6 type nd-router-advert drop
+  }
+}
+)";
+
 std::string element(const char* verb, const std::string& set, const std::string& value) {
   return std::string(verb) + " element inet rcrt " + set + " { " + value + " }\n";
 }
@@ -99,8 +121,14 @@ std::vector<Element> elements_of(const Attachment& attachment) {
 
 }  // namespace
 
+bool is_ours(const Table& table) {
+  return table.name == kTable && (table.family == "inet" || table.family == "bridge");
+}
+
 std::string table_commands() { return kTableText; }
+std::string quiet_commands() { return kQuietText; }
 std::string delete_table_command() { return "delete table inet rcrt\n"; }
+std::string delete_quiet_commands() { return "add table bridge rcrt\ndelete table bridge rcrt\n"; }
 
 std::string network_commands(const char* verb, const Network& network) {
   std::string name = "\"" + network.bridge + "\"";

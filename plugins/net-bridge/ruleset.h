@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT
-// The text of our one table. Rules never change; networks and ports are elements.
+// The text of our tables: inet rcrt, where networks and ports are elements and rules never
+// change; and bridge rcrt, which keeps containers' IPv6 chatter from each other and which not
+// every kernel can have.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "plugins/net-bridge/config.h"
+#include "plugins/net-bridge/nft.h"
 
 namespace rcrt::bridge {
 
 inline constexpr const char* kTable = "rcrt";
+bool is_ours(const Table& table);
 
 // Makes the table anew whether or not it exists, empty of elements, in one transaction
 // with whatever follows.
 std::string table_commands();
 std::string delete_table_command();
+// The same of table bridge rcrt, whether or not it exists.
+std::string quiet_commands();
+std::string delete_quiet_commands();
 
 // Commands that add ("add") or remove ("delete") what a network puts into the sets.
 std::string network_commands(const char* verb, const Network& network);

@@ -82,6 +82,12 @@ Expected<bool> is_marked(const State& state, uint64_t handle) {
   return text && *text == marker(handle);
 }
 
+// Where the kernel has no nftables for bridges our table inet rcrt alone does.
+Status run_with(const std::string& quiet, Nft& nft, const std::string& commands) {
+  if (nft.run(commands + quiet)) return {};
+  return nft.run(commands);
+}
+
 // The table made anew with everything the attachments on disk need, in one transaction.
 Status rebuild_table(Host& host, std::vector<Known>& networks) {
   RCRT_ASSIGN(auto handle, table_handle(host.netfilter));
@@ -101,7 +107,7 @@ Status rebuild_table(Host& host, std::vector<Known>& networks) {
     commands += network_commands("add", known.network);
     for (const Attachment& attachment : known.attachments) commands += port_commands("add", attachment);
   }
-  RCRT_TRY(nft.run(commands));
+  RCRT_TRY(run_with(quiet_commands(), nft, commands));
   fault_point("net-bridge: table made");
   RCRT_ASSIGN(handle, table_handle(host.netfilter));
   if (!handle) return sdk::fail(ENOENT, "nftables' table inet rcrt vanished as soon as it was made");
@@ -235,7 +241,7 @@ Status take_down_unused(Host& host, int quiet_ms) {
   if (handle && mine) {
     fault_point("net-bridge: before the table goes");
     RCRT_ASSIGN(Nft nft, Nft::load());
-    RCRT_TRY(nft.run(delete_table_command()));
+    RCRT_TRY(run_with(delete_quiet_commands(), nft, delete_table_command()));
     fault_point("net-bridge: table deleted");
     RCRT_TRY(note_generation(host));
   }

@@ -172,12 +172,6 @@ Expected<State> State::open(const std::string& state_dir) {
 
 Expected<Lock> State::lock_shared() { return lock_file(own(), "lock", LOCK_SH); }
 Expected<Lock> State::lock_exclusive() { return lock_file(own(), "lock", LOCK_EX); }
-Expected<std::optional<Lock>> State::try_lock_exclusive() {
-  auto lock = lock_file(own(), "lock", LOCK_EX | LOCK_NB);
-  if (lock) return std::move(*lock);
-  if (lock.error().code == EWOULDBLOCK) return std::nullopt;
-  return std::unexpected(lock.error());
-}
 
 Expected<std::vector<std::string>> State::networks() const {
   RCRT_ASSIGN(auto names, list_folder(root_.get()));

@@ -70,8 +70,6 @@ class State {
 
   Expected<Lock> lock_shared();
   Expected<Lock> lock_exclusive();
-  // Empty when somebody else holds it.
-  Expected<std::optional<Lock>> try_lock_exclusive();
 
   Expected<std::vector<std::string>> networks() const;
   Expected<NetworkFiles> make_network(const std::string& name);  // or open it

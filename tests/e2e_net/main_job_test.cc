@@ -35,6 +35,29 @@ TEST_F(MainJobTest, ReachesTheOutside) {
   EXPECT_EQ(output.code, 0) << output;
 }
 
+// A new container's IPv6 speaks to groups, some five times: with 500 containers that would be
+// 2,500 packets a start.
+TEST_F(MainJobTest, AStartIsNotHeardByOtherContainers) {
+  auto start = [](const char* name) {
+    EXPECT_EQ(run({"--net=bridge", "run", "-d", "--name", name, "busybox", "sleep", "1000"}).code, 0);
+  };
+  start("quiet");
+  const pid_t quiet = process("quiet");
+  const char* kReceived = "sed -n 's/^ *eth0: *[0-9]* *\\([0-9]*\\) .*/\\1/p' /proc/net/dev";
+  sleep(2);  // what comes of its own first second
+  const std::string before = inside(quiet, kReceived);
+  EXPECT_NE(before, "");
+  start("new");
+  sleep(3);
+  EXPECT_EQ(inside(quiet, kReceived), before);
+  for (auto [from, to] : {std::pair{"quiet", "new"}, {"new", "quiet"}}) {
+    EXPECT_THAT(inside(process(from), "ping -6 -c1 -W5 " + setting(to, "GlobalIPv6Address")),
+                HasSubstr("1 received"));
+    EXPECT_THAT(inside(process(from), "ping -c1 -W5 " + setting(to, "IPAddress")), HasSubstr("1 received"));
+  }
+  EXPECT_EQ(run({"rm", "-f", "quiet", "new"}).code, 0);
+}
+
 TEST_F(MainJobTest, AServerIsReachedFromEverywhere) {
   start_server("server", {"-p", "8080:80"});
   std::string ip = setting("server", "IPAddress"), ip6 = setting("server", "GlobalIPv6Address");

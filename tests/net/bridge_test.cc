@@ -2,10 +2,12 @@
 // net-bridge in a "host" of the test's own, with an uplink to an "outside" namespace.
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -210,6 +212,43 @@ TEST_F(BridgeTest, ConnectsWithTheUplinksMtuAndGivesTheHostBack) {
   EXPECT_NE(observe("ip link show rcrt0").find("mtu 1400"), std::string::npos) << "without ports too";
   EXPECT_EQ(host.call(net_->idle, shared()), 0);
   EXPECT_EQ(before_->diff(HostState::take()), "");
+}
+
+// Two containers that end at once: the one that comes second to take down what is unused waits
+// for the first, which may have found the other's network in use a moment ago.
+TEST_F(BridgeTest, IdleWaitsForItsTurn) {
+  NetworkNamespace a;
+  FakeHost host;
+  attach(host, request(1), a);
+  EXPECT_EQ(host.call(net_->detach, request(1), {{"netns", a.fd()}}), 0);
+  int lock = open((dir_ + "/state/.bridge/lock").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(lock, LOCK_EX), 0);
+  pid_t second = fork();
+  if (second == 0) {
+    close(lock);
+    _exit(host.call(net_->idle, shared()));
+  }
+  usleep(100'000);
+  close(lock);
+  int status = -1;
+  EXPECT_EQ(waitpid(second, &status, 0), second);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(before_->diff(HostState::take()), "");
+}
+
+TEST_F(BridgeTest, RouterAdvertisementsAreIgnoredOneWayOrTheOther) {
+  const char* kAccepted = "cat /proc/sys/net/ipv6/conf/eth0/accept_ra";
+  NetworkNamespace a, b;
+  FakeHost host;
+  attach(host, request(1), a);
+  EXPECT_EQ(a.observe(kAccepted), "1\n");
+  EXPECT_NE(observe("nft list table bridge rcrt").find("nd-router-advert drop"), std::string::npos);
+  // As on a kernel without nftables for bridges.
+  EXPECT_EQ(observe("nft delete table bridge rcrt"), "");
+  attach(host, request(2), b);
+  EXPECT_EQ(b.observe(kAccepted), "0\n");
+  for (auto [number, ns] : {std::pair{1, &a}, {2, &b}})
+    EXPECT_EQ(host.call(net_->detach, request(number), {{"netns", ns->fd()}}), 0);
 }
 
 TEST_F(BridgeTest, PublishedPortsKeepTheirSource) {
