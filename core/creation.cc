@@ -136,6 +136,7 @@ Result<void> Creation::launch() {
   request.log_path = log_path(options_, paths(), id_);
   request.work_dir = paths().container_state(id_);
   request.exit_path = paths().container(id_) + "/exit.json";
+  request.networks_follow = true;
   request.init = options_.init;
   std::string networks;
   for (const auto& network : resolved_.networks) {

@@ -153,6 +153,7 @@ struct Launcher::Impl {
   std::optional<std::vector<PlanDraft::Mount>> cloned;
   UniqueFd console;
   ContainerProcess process;
+  Sysctls interface_sysctls;
   std::optional<ExitRecord> exit;
   bool record_follows = false;
   bool orphan = false;
@@ -227,6 +228,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   if (!impl.cloned) impl.sync = std::move(prepared.sync);
   impl.record_follows = prepared.record_follows;
   const bool new_network = prepared.new_network;
+  impl.interface_sysctls = std::move(prepared.interface_sysctls);
   impl.process.monitor_start_time = process_start_time(impl.process.monitor_pid);
   prepared = {};  // our copies of the descriptors
 
@@ -254,6 +256,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
 
 Result<void> Launcher::go() {
   Impl& impl = *impl_;
+  RCRT_TRY(set_sysctls_in(impl.process.netns.get(), impl.interface_sysctls));
   fault_point("launcher.go.before");
   // The child first: if we die in between, the monitor takes the container down.
   const bool alive = send_simple(impl.sync.get(), Kind::kGo);  // a child that failed has left its error

@@ -52,7 +52,8 @@ struct LaunchRequest {
   // client said cleaned_up() or the list is empty. argv[0] is an absolute path.
   std::vector<std::string> cleanup_command;
   bool remove = false;  // it is removed once it has ended: an attached client is told before the disk
-  bool init = false;    // run a minimal init as process 1 that reaps and forwards signals
+  bool networks_follow = false;  // the caller attaches them before go(): sysctls of interfaces wait
+  bool init = false;             // run a minimal init as process 1 that reaps and forwards signals
 
   // For rcrt-oci, where somebody else watches the process: it becomes the caller's own
   // child, and rcrt-monitor ends once it is made. No log, exit record or clean-up then.

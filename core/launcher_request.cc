@@ -157,6 +157,8 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
 
   PreparedLaunch prepared;
   prepared.new_network = draft.is_new(CLONE_NEWNET);
+  if (request.networks_follow && prepared.new_network)
+    prepared.interface_sysctls = take_interface_sysctls(draft.sysctls);
   Places places(prepared);
   PlanExtras extras;
   extras.id = request.id;

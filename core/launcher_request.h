@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "core/interface_sysctls.h"
 #include "core/launcher.h"
 #include "core/plan_builder.h"
 
@@ -19,6 +20,7 @@ struct PreparedLaunch {
   std::vector<int> fds;  // in the plan's order
   UniqueFd sync;         // our end of the socket to the child
   bool new_network = false;
+  Sysctls interface_sysctls;    // to be set in it before go()
   bool record_follows = false;  // the exit is told before it is recorded
 };
 

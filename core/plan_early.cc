@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/interface_sysctls.h"
 #include "core/plan_parts.h"
 #include "launch/plan.h"
 
@@ -28,16 +29,6 @@ bool alone(const std::vector<PlanDraft::Mount>& mounts, const PlanDraft::Mount& 
     if (other.target == mount.target || below(mount.target, other.target)) return false;
     return !below(other.target, mount.target) || allowed(other.target);
   });
-}
-
-// Those of one network interface wait for it.
-bool wants_interface(const std::string& sysctl) {
-  for (std::string_view folder : {"net/ipv4/conf/", "net/ipv4/neigh/", "net/ipv6/conf/", "net/ipv6/neigh/"}) {
-    if (!sysctl.starts_with(folder)) continue;
-    std::string_view name = std::string_view(sysctl).substr(folder.size());
-    return !name.starts_with("all/") && !name.starts_with("default/") && !name.starts_with("lo/");
-  }
-  return false;
 }
 
 bool may_cover(const PlanDraft& draft, const PlanDraft::Mount& mount) {

@@ -37,6 +37,15 @@ void bind_device(const Child& child, const plan::Device& device) {
   sys::close(tree);
 }
 
+// With its owner; the error.
+int make_node(int folder, const char* name, const plan::Device& device) {
+  int error = sys::mknodat(folder, name, device.mode, encode(device.major, device.minor));
+  if (error != 0 || (device.uid == 0 && device.gid == 0)) return error;
+  error = sys::fchownat(folder, name, device.uid, device.gid, AT_SYMLINK_NOFOLLOW);
+  if (error != 0) sys::unlinkat(folder, name, 0);
+  return error;
+}
+
 // Nearly all that is made here is directly in /dev: that folder is opened once.
 class Folder {
  public:
@@ -72,9 +81,7 @@ void make_device(const Child& child, Folder& folders, const plan::Device& device
   const char* name;
   int folder = folders.open(path, &name);
   if (folder < 0) fail(child, Stage::kDevice, folder, path);
-  int error = sys::mknodat(folder, name, device.mode, encode(device.major, device.minor));
-  if (error == 0 && (device.uid != 0 || device.gid != 0))
-    error = sys::fchownat(folder, name, device.uid, device.gid, AT_SYMLINK_NOFOLLOW);
+  int error = make_node(folder, name, device);
   bool bind = error == -EPERM;
   if (error == -EEXIST) {
     struct statx status;
@@ -135,10 +142,8 @@ bool make_early_devices(const Child& child, int folder) {
   for (uint32_t i = 0; i < child.plan->devices.count; ++i) {
     const plan::Device& device = devices[i];
     const char* path = child.string(device.path);
-    int error = sys::mknodat(folder, name(path), device.mode, encode(device.major, device.minor));
+    int error = make_node(folder, name(path), device);
     if (error == -EPERM) return false;
-    if (error == 0 && (device.uid != 0 || device.gid != 0))
-      error = sys::fchownat(folder, name(path), device.uid, device.gid, AT_SYMLINK_NOFOLLOW);
     if (error < 0) fail(child, Stage::kDevice, error, path);
   }
   auto* links = child.table<plan::Link>(child.plan->links);

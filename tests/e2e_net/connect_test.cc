@@ -7,6 +7,7 @@
 namespace rcrt::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -61,6 +62,20 @@ TEST_F(ConnectTest, ARunningContainerGetsTheOutsideAndLosesIt) {
   EXPECT_THAT(inside(pid, "ping -c1 -W5 203.0.113.9"), HasSubstr(" 0% packet loss"));
   // What it got while it ran goes with it.
   expect_done(run({"rm", "-f", "c"}));
+}
+
+// An interface is there only once its network is.
+TEST_F(ConnectTest, SysctlsOfOneInterface) {
+  Output output =
+      run({"--net=bridge", "run", "--rm", "--sysctl", "net.ipv4.conf.eth0.forwarding=1", "--sysctl",
+           "net/ipv6/conf/eth0/hop_limit=9", "--sysctl", "net.ipv4.conf.lo.log_martians=1", "busybox", "cat",
+           "/proc/sys/net/ipv4/conf/eth0/forwarding", "/proc/sys/net/ipv6/conf/eth0/hop_limit",
+           "/proc/sys/net/ipv4/conf/lo/log_martians"});
+  EXPECT_EQ(output.out, "1\n9\n1\n") << output;
+  output =
+      run({"--net=bridge", "run", "--rm", "--sysctl", "net.ipv4.conf.eth7.forwarding=1", "busybox", "true"});
+  EXPECT_EQ(output.code, 125);
+  EXPECT_THAT(output.err, AllOf(HasSubstr("net/ipv4/conf/eth7/forwarding"), HasSubstr("no such interface")));
 }
 
 TEST_F(ConnectTest, AForegroundContainerConnectedLaterLeavesNothing) {
