@@ -29,12 +29,12 @@ void hold_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
+Result<ExitRecord> attach(Running& running) {
   sigset_t set = forwarded_signals();
   UniqueFd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return errno_error("cannot watch signals");
   int console = running.launcher.console();
-  RawTerminal raw(console >= 0 && options.interactive && isatty(0) == 1);
+  RawTerminal raw(console >= 0 && running.interactive && isatty(0) == 1);
   if (console >= 0) {
     copy_window_size(console);
     fcntl(console, F_SETFL, fcntl(console, F_GETFL) | O_NONBLOCK);
@@ -48,7 +48,7 @@ Result<ExitRecord> attach(Running& running, const AttachOptions& options) {
   pollfd fds[4] = {{signals.get(), POLLIN, 0},
                    {running.launcher.exit_event(), POLLIN, 0},
                    {console, POLLIN, 0},
-                   {console >= 0 && options.interactive ? 0 : -1, POLLIN, 0}};
+                   {console >= 0 && running.interactive ? 0 : -1, POLLIN, 0}};
   Result<ExitRecord> record;
   for (;;) {
     if (poll(fds, 4, -1) < 0) {

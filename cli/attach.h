@@ -7,16 +7,11 @@
 
 namespace rcrt::cli {
 
-struct AttachOptions {
-  bool tty = false;
-  bool interactive = false;
-};
-
 // Blocks the signals a client forwards, so that none is lost between the start of the
 // container and attach().
 void hold_signals();
 
 // Until the container has ended.
-Result<ExitRecord> attach(Running& running, const AttachOptions& options);
+Result<ExitRecord> attach(Running& running);
 
 }  // namespace rcrt::cli

@@ -56,6 +56,8 @@ struct Command {
 };
 
 Result<int> run_command(Context&, const std::vector<std::string>&);
+Result<int> create_command(Context&, const std::vector<std::string>&);
+Result<int> start_command(Context&, const std::vector<std::string>&);
 Result<int> ps_command(Context&, const std::vector<std::string>&);
 Result<int> inspect_command(Context&, const std::vector<std::string>&);
 Result<int> stop_command(Context&, const std::vector<std::string>&);

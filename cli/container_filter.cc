@@ -37,9 +37,9 @@ Result<Test> by_name(const std::string& word, const std::string& expression) {
 }
 
 Result<Test> by_status(const std::string& word, const std::string& name) {
-  for (Status status : {Status::creating, Status::running, Status::exited, Status::dead})
+  for (Status status : {Status::created, Status::running, Status::exited, Status::dead})
     if (name == status_name(status))
-      return [status](const Container& container) { return container.status == status; };
+      return [name](const Container& container) { return name == status_name(container.status); };
   return invalid(word, "the status is created, running, exited or dead");
 }
 

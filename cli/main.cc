@@ -20,6 +20,8 @@ constexpr int kIdleMilliseconds = 250;
 
 const std::vector<Command> kCommands = {
     {"run", "create and start a container", run_command},
+    {"create", "create a container that is started later", create_command},
+    {"start", "start containers that were created or have ended", start_command},
     {"ps", "list containers", ps_command},
     {"inspect", "show all of a container or image as JSON", inspect_command},
     {"stop", "stop containers", stop_command},

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <unistd.h>
-
-#include <utility>
-
 #include "cli/attach.h"
 #include "cli/command.h"
-#include "cli/go_on.h"
+#include "cli/foreground.h"
 #include "cli/progress.h"
 #include "cli/registry_flags.h"
 #include "cli/run_flags.h"
@@ -35,27 +31,7 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
     printf("%s\n", running.id.c_str());
     return 0;
   }
-  RCRT_ASSIGN(ExitRecord record, attach(running, {options.tty, options.interactive}));
-  bool cleaned = false;
-  auto clean_up = [&] {
-    if (std::exchange(cleaned, true)) return;
-    running.launcher.settle();
-    auto undone = engine->clean_up(running.id);
-    if (undone)
-      running.launcher.cleaned_up();
-    else
-      print_warning("clean-up is not complete, `rcrt system recover` retries it: " +
-                    undone.error().message());
-  };
-  // The exit code is reported first, and the clean-up done while the caller goes on. Not
-  // where somebody may want at once what it gives back: a published port, an address.
-  if (!options.ports.empty() || !options.ip.empty() || !options.ip6.empty()) clean_up();
-  exit_and_go_on(record.exit_code, [&] {
-    clean_up();
-    context.idle_networks_after_pause();
-  });
-  clean_up();
-  return record.exit_code;
+  return stay_with(context, running);
 }
 
 }  // namespace rcrt::cli

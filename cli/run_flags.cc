@@ -97,8 +97,8 @@ Result<void> mount_flags(const CommandLine& line, RunOptions& options) {
 
 }  // namespace
 
-po::options_description run_flags() {
-  po::options_description d("Options of run");
+po::options_description container_flags(const std::string& title) {
+  po::options_description d(title);
   d.add_options()                                                                                //
       ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                         //
       ("annotation", words("KEY=VALUE"), "annotation of the OCI configuration")                  //
@@ -118,7 +118,6 @@ po::options_description run_flags() {
       ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                                  //
       ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                                     //
       ("cpuset-mems", word("LIST"), "memory nodes to use")                                       //
-      ("detach,d", toggle(), "run in the background, print the id")                              //
       ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                                  //
       ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")                      //
       ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")                     //
@@ -132,7 +131,6 @@ po::options_description run_flags() {
       ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")                       //
       ("env,e", words("NAME[=VALUE]"), "environment variable")                                   //
       ("env-file", words("FILE"), "environment variables, one a line")                           //
-      ("explain", toggle(), "print the plan as JSON and do nothing")                             //
       ("expose", words("PORT[/PROTO]"), "a port that the container serves")                      //
       ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")                     //
       ("group-add", words("GROUP"), "further group")                                             //
@@ -181,6 +179,14 @@ po::options_description run_flags() {
       ("volume,v", words("[SOURCE:]INSIDE[:ro]"),
        "bind mount of a path, or a volume by its name or without one")  //
       ("workdir,w", word("DIR"), "working directory");
+  return d;
+}
+
+po::options_description run_flags() {
+  po::options_description d = container_flags("Options of run");
+  d.add_options()                                                    //
+      ("detach,d", toggle(), "run in the background, print the id")  //
+      ("explain", toggle(), "print the plan as JSON and do nothing");
   return d;
 }
 

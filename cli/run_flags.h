@@ -7,6 +7,8 @@
 
 namespace rcrt::cli {
 
+// Those of a container, and with them those of `run`.
+po::options_description container_flags(const std::string& title);
 po::options_description run_flags();
 Result<RunOptions> run_options(const CommandLine& line, const Globals& globals);
 // Ports, names and addresses among the flags.

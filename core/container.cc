@@ -24,6 +24,7 @@ bool is_hex(const std::string& text) {
 
 const char* status_name(Status status) {
   switch (status) {
+    case Status::created:
     case Status::creating:
       return "created";
     case Status::running:
@@ -90,7 +91,11 @@ Result<Container> ContainerStore::load(const std::string& id) const {
     container.config = Json::object();
   auto state = read_json(paths_.container_state(id) + "/state.json");
   container.state = state && state->value("bootId", "") == boot_id() ? std::move(*state) : Json::object();
-  if (auto record = read_exit_record(paths_.container(id) + "/exit.json")) container.exit = *record;
+  // Without its configuration it is half removed.
+  if (config) {
+    if (auto record = read_exit_record(paths_.container(id) + "/exit.json")) container.exit = *record;
+    container.created = !container.exit && access(paths_.created_mark(id).c_str(), F_OK) == 0;
+  }
   if (container.exit)
     container.status = Status::exited;
   else if (container.open_process())
@@ -99,6 +104,8 @@ Result<Container> ContainerStore::load(const std::string& id) const {
     container.status = Status::running;  // ended this instant; the monitor is writing it down
   else if (!ContainerLock::acquire(paths_, id, ContainerLock::Mode::shared, false))
     container.status = Status::creating;
+  else if (container.created)
+    container.status = Status::created;
   return container;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The record of a container on disk, and finding it.
 //
-//   <root>/containers/<id>/   config.json  what it is, written once
+//   <root>/containers/<id>/   config.json  what it is, written at each start; without it, half removed
+//                             created      empty; there until the first start
 //                             exit.json    how it ended, written by the monitor
 //                             lock         flock(2): exclusive while somebody changes it
 //                             container.log, storage/
@@ -26,11 +27,12 @@
 
 namespace rcrt {
 
-//            creating -> running -> exited -> (removed)
-//                |          |
-//                +----------+--> dead: its process is gone and nobody recorded why;
-//                                the next command that meets it rolls it back
-enum class Status { creating, running, exited, dead };
+//   created --> creating -> running -> exited -> (removed)
+//                |   ^        |          |
+//                |   +--------|----------+
+//                +------------+--> dead: its process is gone and nobody recorded why;
+//                                  the next command that meets it rolls it back
+enum class Status { created, creating, running, exited, dead };
 const char* status_name(Status status);
 
 struct Container {
@@ -38,6 +40,7 @@ struct Container {
   Json config;  // config.json
   Json state;   // state.json; {} when it does not run
   std::optional<ExitRecord> exit;
+  bool created = false;  // made by `create`, and never started
   Status status = Status::dead;
 
   std::string name() const { return config.value("name", ""); }

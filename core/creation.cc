@@ -33,7 +33,7 @@ Creation::~Creation() {
   launcher_.reset();  // the monitor kills the half-made container
   lock_.reset();
   // With its volumes: a start that failed in the container has an exit record as one that ran has.
-  if (auto result = engine_.clean_up(id_, true, true, true); !result)
+  if (auto result = engine_.clean_up(id_, !again_, true, !again_); !result)
     engine_.log_(RCRT_LOG_WARNING, "rcrt",
                  "roll-back is not complete, `rcrt system recover` retries it: " + result.error().message());
 }
@@ -111,6 +111,10 @@ Result<void> Creation::configure() {
 Result<void> Creation::write_config() {
   config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir(),
                              Engine::volumes_json(options_.mounts));
+  if (!kept_.is_null()) {
+    if (again_) config_["created"] = kept_["created"];
+    config_["kept"] = kept_;
+  }
   RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
   volumes_.clear();
@@ -132,7 +136,9 @@ Result<void> Creation::launch() {
   request.seccomp_flags = seccomp_flags_;
   request.attached = !options_.detach;
   request.remove = options_.remove;
-  if (!options_.detach) request.stdio = {options_.interactive ? 0 : -1, 1, 2};
+  if (!options_.detach)
+    request.stdio = {options_.interactive && options_.attach_in ? 0 : -1, options_.attach_out ? 1 : -1,
+                     options_.attach_err ? 2 : -1};
   request.log_path = log_path(options_, paths(), id_);
   request.work_dir = paths().container_state(id_);
   request.exit_path = paths().container(id_) + "/exit.json";
@@ -187,14 +193,27 @@ uint64_t Creation::likely_namespaces() const {
   return options_.uid_map.empty() && options_.gid_map.empty() ? types : 0;
 }
 
-Result<Running> Creation::run() {
-  if (!options_.cid_file.empty() && access(options_.cid_file.c_str(), F_OK) == 0)
-    return error("file for the container's id exists", options_.cid_file,
-                 "another container may be running: remove the file, or name another", EEXIST);
+Result<void> Creation::check_cid_file() const {
+  if (options_.cid_file.empty() || access(options_.cid_file.c_str(), F_OK) != 0) return {};
+  return error("file for the container's id exists", options_.cid_file,
+               "another container may be running: remove the file, or name another", EEXIST);
+}
+
+Result<void> Creation::start_launcher() {
   RCRT_ASSIGN(Launcher launcher, Launcher::start(paths().monitor(), likely_namespaces()));
   launcher_ = std::move(launcher);
+  return {};
+}
+
+Result<Running> Creation::run() {
+  RCRT_TRY(check_cid_file());
+  RCRT_TRY(start_launcher());
   RCRT_ASSIGN(resolved_, resolve());
   RCRT_TRY(record());
+  return execute();
+}
+
+Result<Running> Creation::execute() {
   RCRT_TRY(specify());
   RCRT_TRY(load_isolation());
   RCRT_TRY(begin_storage());
@@ -209,6 +228,11 @@ Result<Running> Creation::run() {
   RCRT_TRY(write_etc_files());
   started_at_ = now_ns();
   RCRT_TRY(write_state("running"));
+  if (again_) {
+    unlink(paths().created_mark(id_).c_str());
+    unlink((paths().container(id_) + "/exit.json").c_str());
+    fault_point("begins anew");
+  }
   RCRT_TRY(launcher_->go());
   fault_point("started");
   RCRT_TRY(journal("started", "", Json::object()));
@@ -217,7 +241,12 @@ Result<Running> Creation::run() {
     RCRT_TRY(write_file(options_.pid_file, std::to_string(process_->pid), Durable::no, 0644));
   done_ = true;
   lock_.reset();
-  return Running{id_, std::move(*launcher_), std::move(process_->pidfd), config_.value("logPath", "")};
+  return Running{id_,
+                 std::move(*launcher_),
+                 std::move(process_->pidfd),
+                 config_.value("logPath", ""),
+                 options_.interactive && options_.attach_in,
+                 !options_.ports.empty() || !options_.ip.empty() || !options_.ip6.empty()};
 }
 
 Result<Running> Engine::start(const RunOptions& options, const PullPolicy& policy) {

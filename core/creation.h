@@ -39,7 +39,8 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
                       const std::string& id, const std::string& name, const Json& spec,
                       const std::string& layers_dir, const Json& volumes);
 
-// One run in the making. Destroyed before run() has succeeded, it rolls everything back.
+// One run in the making. Destroyed before run(), create() or start() has succeeded, it rolls everything
+// back.
 class Creation {
  public:
   Creation(Engine& engine, RunOptions options, const PullPolicy& policy)
@@ -50,8 +51,19 @@ class Creation {
   Result<Resolved> resolve(Engine::Missing missing = Engine::Missing::import);
   Result<Json> explain();
   Result<Running> run();
+  // All but the process and what is for it alone.
+  Result<std::string> create();
+  // The process of a container that is there; the options are those of its record.
+  Result<Running> start(const Container& container);
 
  private:
+  Result<void> resolve_image(Resolved& resolved, Engine::Missing missing);
+  Result<void> resolve_networks(Resolved& resolved);
+  Result<void> check_cid_file() const;
+  Result<void> start_launcher();
+  Result<void> prepare_root();
+  Result<Running> execute();  // from isolation to the command
+  Result<void> take_up(const Container& container);
   Result<void> join_namespaces();
   Result<void> join_network(Resolved& resolved, const std::string& mode);
   Result<void> expose_ports(const Json& image_config);
@@ -88,6 +100,9 @@ class Creation {
   RunOptions options_;
   const PullPolicy& policy_;
   Resolved resolved_;
+  bool keep_ = !options_.remove;  // it may be started later
+  Json kept_;                     // for that: "options", "imageConfig", "created"
+  bool again_ = false;            // it was there before, and stays
   std::string id_, name_;
   std::optional<ContainerLock> lock_;
   std::optional<Journal> journal_;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/creation.h"
+#include "core/run_options_json.h"
 
 namespace rcrt {
 
@@ -57,9 +58,7 @@ Result<void> Creation::expose_ports(const Json& image_config) {
   return {};
 }
 
-Result<Resolved> Creation::resolve(Engine::Missing missing) {
-  Resolved resolved;
-  RCRT_TRY(join_namespaces());
+Result<void> Creation::resolve_image(Resolved& resolved, Engine::Missing missing) {
   RCRT_ASSIGN(resolved.source,
               engine_.storage_source(options_.storage, options_.image, options_.storage_options));
   if (resolved.source.empty()) {
@@ -76,8 +75,11 @@ Result<Resolved> Creation::resolve(Engine::Missing missing) {
     resolved.layers = std::move(image.layers);
   }
   RCRT_TRY(expose_ports(resolved.image_config));
+  return engine_.choose_volumes(options_.mounts, resolved.image_config);
+}
+
+Result<void> Creation::resolve_networks(Resolved& resolved) {
   bool joins = false;
-  RCRT_TRY(engine_.choose_volumes(options_.mounts, resolved.image_config));
   for (const auto& name : options_.networks) {
     if (std::ranges::count(options_.networks, name) > 1)
       return error("network is named twice", name, "once is enough", EINVAL);
@@ -104,6 +106,16 @@ Result<Resolved> Creation::resolve(Engine::Missing missing) {
     char name[HOST_NAME_MAX + 1] = {};
     if (gethostname(name, sizeof name - 1) == 0) options_.hostname = name;
   }
+  return {};
+}
+
+Result<Resolved> Creation::resolve(Engine::Missing missing) {
+  Resolved resolved;
+  RCRT_TRY(resolve_image(resolved, missing));
+  // Before other containers are looked at: at the next start they may be others.
+  if (keep_) kept_ = {{"options", options_record(options_)}, {"imageConfig", resolved.image_config}};
+  RCRT_TRY(join_namespaces());
+  RCRT_TRY(resolve_networks(resolved));
   return resolved;
 }
 

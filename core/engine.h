@@ -77,12 +77,20 @@ struct DiskUsage {
   std::vector<OfVolume> volumes;
 };
 
+// The client that starts a container.
+struct Client {
+  bool attached = false, interactive = false;
+  unsigned rows = 0, columns = 0;  // of its terminal
+};
+
 // A container that has been started by this process.
 struct Running {
   std::string id;
   Launcher launcher;
   UniqueFd pidfd;
-  std::string log_path;  // with a terminal and a client, the client writes the log; may be empty
+  std::string log_path;      // with a terminal and a client, the client writes the log; may be empty
+  bool interactive = false;  // the client's input goes to the terminal
+  bool gives_back = false;   // somebody may want at once what it has: a published port, an address
 };
 
 // When `run` pulls its image.
@@ -109,6 +117,10 @@ class Engine {
   Result<Json> explain(const RunOptions& options);
   // Creates and starts a container. On failure nothing is left.
   Result<Running> start(const RunOptions& options, const PullPolicy& policy = {});
+  // Creates one that start() starts. Its id.
+  Result<std::string> create(const RunOptions& options, const PullPolicy& policy = {});
+  // Starts one that has been created or has ended. On failure it is as it was. EALREADY when it runs.
+  Result<Running> start(const std::string& id, const Client& client);
 
   // --- engine_cleanup.cc
   // Undoes what a container that has ended left: runs its journal backwards, and removes

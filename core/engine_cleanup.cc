@@ -81,12 +81,15 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   RCRT_ASSIGN(auto entries, Journal::read(state));
   use_plugins_of(container, entries);
   bool begun = std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "started"; });
-  bool started = container.exit || begun;
-  remove = remove || container.auto_remove() || !started;
+  // After a reboot there is no journal: what had its configuration then was about to run, or ran.
+  bool lost = entries.empty() && !container.config.empty();
+  bool started = container.exit || container.created || begun || lost;
+  remove = remove || (container.auto_remove() && !container.created) || !started;
   RCRT_TRY(kill_leftovers(container, entries));
 
   // Nothing of a stopped container is in the journal; what is removed with it is in its record.
-  if (remove && entries.empty() && container.config.contains("storageRequest"))
+  bool has_root = std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "storage"; });
+  if (remove && !has_root && container.config.contains("storageRequest"))
     entries.push_back({"storage", container.config.value("storage", ""), container.config["storageRequest"]});
 
   std::string name = container.name();
@@ -110,20 +113,19 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
     RCRT_TRY(Journal::replace(state, left));
     return first;
   }
-  if (!remove && !container.exit) {
-    // The monitor was killed: how the container ended, nobody saw.
+  if (!remove && !container.exit && !container.created) {
+    // The monitor was killed, or the power went: how the container ended, nobody saw.
     Json record = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
     RCRT_TRY(write_file(paths_.container(id) + "/exit.json", record.dump()));
   }
-  RCRT_TRY(remove_tree(state.c_str()));
-  fault_point("state removed");
   if (remove && (with_volumes || container.auto_remove() || !started))
     RCRT_TRY(remove_anonymous_volumes(volumes, id));
-  if (remove) {
-    // Without its record it is dead to whoever finds it half removed, and is removed then.
-    unlink((paths_.container(id) + "/exit.json").c_str());
-    RCRT_TRY(remove_tree(paths_.container(id).c_str()));
-  }
+  // Without its record it is dead to whoever finds it half removed, and is removed then.
+  if (remove) unlink((paths_.container(id) + "/config.json").c_str());
+  fault_point("record removed");
+  RCRT_TRY(remove_tree(state.c_str()));
+  fault_point("state removed");
+  if (remove) RCRT_TRY(remove_tree(paths_.container(id).c_str()));
   fault_point("data removed");
   // Last: until then whoever asked for the removal can ask again by name.
   if (remove) {
@@ -147,8 +149,9 @@ Result<void> Engine::recover_one(const std::string& id) {
     RCRT_ASSIGN(Container container, containers_.load(id));
     if (container.open_monitor()) return {};  // runs, or is being cleaned up
     bool half_made = container.status == Status::dead || container.status == Status::creating;
-    bool left_over = container.status == Status::exited &&
-                     (container.auto_remove() || access(paths_.container_state(id).c_str(), F_OK) == 0);
+    bool left_over = (container.status == Status::exited && container.auto_remove()) ||
+                     ((container.status == Status::exited || container.status == Status::created) &&
+                      access(paths_.container_state(id).c_str(), F_OK) == 0);
     bool orphan_runs = container.status == Status::running && container.open_process();
     if (orphan_runs || (!half_made && !left_over)) return {};
   }

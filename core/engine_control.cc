@@ -66,6 +66,7 @@ Result<ExitRecord> Engine::wait(const std::string& id) {
   RCRT_ASSIGN(auto lock, ContainerLock::acquire(paths_, id, ContainerLock::Mode::shared));
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (container.exit) return *container.exit;
+  if (container.created) return ExitRecord();
   if (UniqueFd process = container.open_process()) wait_for_end(process.get(), -1);
   // The monitor writes the record right after the process has ended.
   for (int tries = 0; tries < 500; ++tries) {

@@ -21,6 +21,7 @@ struct Paths {
   std::string embedded_image() const { return prefix + "/share/rcrt/images/busybox.tar"; }
   std::string containers() const { return root + "/containers"; }
   std::string container(const std::string& id) const { return root + "/containers/" + id; }
+  std::string created_mark(const std::string& id) const { return container(id) + "/created"; }
   std::string container_state(const std::string& id) const { return state + "/containers/" + id; }
   std::string names() const { return root + "/names"; }
   std::string networks() const { return root + "/networks"; }

@@ -73,6 +73,7 @@ struct RunOptions {
 
   bool interactive = false, tty = false, detach = false, remove = false, read_only = false;
   bool privileged = false, init = false;
+  bool attach_in = true, attach_out = true, attach_err = true;  // which of the client's streams
   std::string stop_signal;
   int stop_timeout = 10;
   std::string cid_file, pid_file;

@@ -152,6 +152,45 @@ class RecoverTest : public StageTest {
     }
   }
 
+  // Kills `command` on the container that `prepare` makes at each point. The container is there
+  // afterwards, or where `prepare` made none it may be, and it has not half begun.
+  static void kill_a_part(const std::vector<std::string>& command, const std::vector<std::string>& prepare) {
+    auto make = [&] {
+      if (!prepare.empty()) {
+        EXPECT_EQ(run(prepare).code, 0);
+      }
+    };
+    auto remove = [&] { EXPECT_EQ(run({"rm", "-f", "-v", "same"}).code, 0); };
+    make();
+    points(command);
+    remove();
+    std::string left;
+    Snapshot before = quiet();
+    make();
+    const int last = points(command);
+    remove();
+    ASSERT_GT(last, 10);
+    ASSERT_TRUE(settled(before, &left)) << left;
+    for (int point = 1; point <= last; ++point) {
+      make();
+      EXPECT_THAT(run_with("RCRT_FAULT_AT=" + std::to_string(point), command).code, AnyOf(kKilled, 0))
+          << name(point);
+      EXPECT_EQ(run({"system", "recover"}).code, 0) << name(point);
+      Output shown;
+      EXPECT_TRUE(eventually([&] {
+        shown = run({"inspect", "-f", "{{.State.Status}}", "same"});
+        return shown.out == "created\n" || shown.out == "exited\n" || shown.code != 0;
+      })) << name(point)
+          << shown;
+      if (!prepare.empty()) {
+        EXPECT_EQ(shown.code, 0) << name(point);
+        EXPECT_EQ(run({"start", "-a", "same"}).out, "hello\n") << name(point);
+      }
+      remove();
+      ASSERT_TRUE(settled(before, &left)) << "killed at " << name(point) << "\n" << left;
+    }
+  }
+
   // By SIGKILL, the container's monitor and then its process.
   static void kill_monitor_and_container() {
     Json state = Json::parse(observe("cat " + stage->state() + "/containers/*/state.json"));
@@ -171,6 +210,15 @@ TEST_F(RecoverTest, RunOfAKeptContainerKilled) { kill_everywhere({"--net=none"},
 TEST_F(RecoverTest, RunOnABridgeKilled) { kill_everywhere({"--net=bridge", "-p", "8080:80"}, false); }
 TEST_F(RecoverTest, RunOfAKeptContainerOnABridgeKilled) {
   kill_everywhere({"--net=bridge", "-p", "8080:80"}, true);
+}
+
+const std::vector<std::string> kCreate = {"create", "--net=bridge", "--name", "same", "-v",
+                                          "/v",     "busybox",      "echo",   "hello"};
+TEST_F(RecoverTest, CreateKilled) { kill_a_part(kCreate, {}); }
+TEST_F(RecoverTest, StartKilled) { kill_a_part({"start", "same"}, kCreate); }
+TEST_F(RecoverTest, StartOfAnEndedContainerKilled) {
+  kill_a_part({"start", "same"},
+              {"run", "--net=none", "--name", "same", "-v", "/v", "busybox", "sh", "-c", "echo hello"});
 }
 
 TEST_F(RecoverTest, RmKilled) {

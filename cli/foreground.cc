@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "cli/foreground.h"
+
+#include <utility>
+
+#include "cli/attach.h"
+#include "cli/go_on.h"
+
+namespace rcrt::cli {
+
+Result<int> stay_with(Context& context, Running& running) {
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  RCRT_ASSIGN(const ExitRecord record, attach(running));
+  bool cleaned = false;
+  auto clean_up = [&] {
+    if (std::exchange(cleaned, true)) return;
+    running.launcher.settle();
+    auto undone = engine->clean_up(running.id);
+    if (undone)
+      running.launcher.cleaned_up();
+    else
+      print_warning("clean-up is not complete, `rcrt system recover` retries it: " +
+                    undone.error().message());
+  };
+  // The exit code is reported first, and the clean-up done while the caller goes on.
+  if (running.gives_back) clean_up();
+  exit_and_go_on(record.exit_code, [&] {
+    clean_up();
+    context.idle_networks_after_pause();
+  });
+  clean_up();
+  return record.exit_code;
+}
+
+}  // namespace rcrt::cli

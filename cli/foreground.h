@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Staying with a container that this process has started.
+#pragma once
+
+#include "cli/command.h"
+
+namespace rcrt::cli {
+
+// Until the container has ended, which is then cleaned up; its exit code.
+Result<int> stay_with(Context& context, Running& running);
+
+}  // namespace rcrt::cli
