@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/fault.h"
 #include "plugins/image-oci/retry.h"
 
 namespace rcrt::image_oci {
@@ -30,6 +31,7 @@ class Upload {
     }
     const Url asked = request.url;
     const HttpResponse response = registry_.send(http_, std::move(request), true, rights);
+    fault_point("image-oci: upload opened");
     if (!response.broken && response.status == 201 && !from.empty()) return true;
     if (response.broken || response.status != 202) return refused(response);
     RCRT_TRY(follow(asked, response));
@@ -53,6 +55,7 @@ class Upload {
                                 std::to_string(sent_ + size - 1));
       const Url asked = request.url;
       HttpResponse response = registry_.send(http_, std::move(request), false);
+      fault_point("image-oci: piece pushed");
       if (!response.broken && response.status == 202) {
         RCRT_TRY(follow(asked, response));
         sent_ += size;
@@ -146,6 +149,7 @@ Result<bool> is_there(HttpClient& http, Registry& registry, const Descriptor& bl
 Result<void> upload_blob(HttpClient& http, Registry& registry, const Descriptor& blob, int fd,
                          const std::vector<std::string>& elsewhere, uint64_t chunk, BlobProgress& progress) {
   RCRT_ASSIGN(const bool there, is_there(http, registry, blob));
+  fault_point("image-oci: blob looked for");
   if (there) {
     progress.state = BlobState::present;
     return {};
@@ -174,6 +178,7 @@ Result<void> upload_blob(HttpClient& http, Registry& registry, const Descriptor&
     } else {
       RCRT_ASSIGN(response, upload.send_chunks(chunk));
     }
+    fault_point("image-oci: blob pushed");
     if (!response.broken && response.status == 201) {
       progress.current = blob.size;
       progress.state = BlobState::done;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "base/fault.h"
 #include "base/image_index.h"
 #include "base/image_reference.h"
 #include "plugins/image-oci/blob_upload.h"
@@ -52,6 +53,7 @@ class Push {
     request.headers = {"Content-Type: " + image_.descriptor.media_type};
     request.body = text;
     const HttpResponse response = registry_.send(http, std::move(request));
+    fault_point("image-oci: manifest pushed");
     if (response.broken || response.status != 201)
       return registry_.failure(response, "cannot push image", reference.text());
     const std::string digest = response.header("docker-content-digest");
@@ -148,8 +150,10 @@ Result<PushedImage> push_image(const PushRequest& request) {
               Registry::connect(http, endpoint, request.access, "pull,push", std::move(credentials)));
   if (request.progress)
     request.progress({{"event", "text"}, {"text", "Pushing " + request.name + " to " + registry->name()}});
+  fault_point("image-oci: push begins");
   Push push(request, store, image, *registry);
   RCRT_TRY(push.upload_blobs(reference.domain));
+  fault_point("image-oci: all blobs pushed");
   RCRT_TRY(push.put_manifest(http, reference));
   return PushedImage{reference.text(), image.descriptor.digest};
 }

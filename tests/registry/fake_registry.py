@@ -15,6 +15,8 @@ DIR/faults.json, read at each request: [{"path": part of the path, "do": ..., "t
   corrupt                    longer                shorter             redirect (to)
   norange                    nodigest              body (text)         hold (until DIR/go is there)
   reset (no answer at all)   type (type)
+Blobs and manifests can be uploaded, in one piece or several, and blobs mounted; what a repository
+was not given it does not have.
 DIR/auth.json: {"kind": "basic"|"bearer", "user", "password", "realm"?, "anonymous"?}
 DIR/log: one JSON object a request; "running": blobs that are being sent, with this one.
 """
@@ -34,6 +36,8 @@ import sys
 import tarfile
 import threading
 import time
+import urllib.parse
+import uuid
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -149,7 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     top = ""
     lock = threading.Lock()
     used = {}
-    uploads = {}
+    uploads = {}  # bytes that have come, by the upload's name
+    given = set()  # (repository, digest) of blobs that were uploaded or mounted
     tokens = {}
     running = 0
 
@@ -171,6 +176,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "path": self.path,
             "authorization": self.headers.get("Authorization", ""),
             "range": self.headers.get("Range", ""),
+            "content_range": self.headers.get("Content-Range", ""),
+            "length": int(self.headers.get("Content-Length", "0")),
         }
         with self.lock, open(self.top + "/log", "a") as out:
             entry["running"] = Handler.running
@@ -288,6 +295,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.answer(200, json.dumps({"name": repository, "tags": tags[:1]}).encode(), [("Link", link)])
             return self.answer(200, json.dumps({"name": repository, "tags": tags[1:] if "last=" in self.path else tags}).encode())
         repository, kind, name = "/".join(parts[2:-2]), parts[-2], parts[-1]
+        if kind == "uploads":
+            return self.answer(204, b"", self.upload_headers(repository[: -len("/blobs")], name))
+        if kind == "blobs" and self.command == "HEAD" and not self.has_blob(repository, name):
+            return self.fail(404, "BLOB_UNKNOWN")
         if kind == "manifests":
             entry = load(self.top + "/plan.json", {}).get(repository, {}).get(name)
             if entry is None:
@@ -296,6 +307,85 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.send_blob(name)
 
     do_HEAD = do_GET
+
+    def has_blob(self, repository, digest):
+        made = load(self.top + "/plan.json", {})
+        return (repository, digest) in self.given or (
+            repository in made and os.path.exists(self.top + "/blobs/" + digest[7:])
+        )
+
+    def upload_headers(self, repository, name):
+        last = max(os.path.getsize(self.top + "/upload-" + name) - 1, 0)
+        return [("Location", f"/v2/{repository}/blobs/uploads/{name}"), ("Range", f"0-{last}")]
+
+    # The request's body, behind what has come of the upload before. False when it is cut.
+    def receive(self, name):
+        left = int(self.headers.get("Content-Length", "0"))
+        fault = self.fault("cut")
+        with open(self.top + "/upload-" + name, "ab") as out:
+            while left > 0:
+                data = self.rfile.read(min(left, 1 << 20))
+                out.write(data)
+                left -= len(data)
+                if fault or not data:
+                    self.close_connection = True
+                    return False
+        return True
+
+    def do_POST(self):
+        self.note()
+        if not self.allowed():
+            return
+        path, _, query = self.path.partition("?")
+        repository = path[len("/v2/") : -len("/blobs/uploads/")]
+        asked = dict(urllib.parse.parse_qsl(query))
+        if "mount" in asked and self.has_blob(asked.get("from", ""), asked["mount"]):
+            self.given.add((repository, asked["mount"]))
+            return self.answer(201, b"", [("Location", f"/v2/{repository}/blobs/{asked['mount']}")])
+        name = uuid.uuid4().hex
+        open(self.top + "/upload-" + name, "wb").close()
+        self.answer(202, b"", self.upload_headers(repository, name))
+
+    def do_PATCH(self):
+        self.note()
+        parts = self.path.split("/")
+        repository, name = "/".join(parts[2:-3]), parts[-1]
+        there = os.path.getsize(self.top + "/upload-" + name)
+        if int(self.headers.get("Content-Range", "0-").split("-")[0]) != there:
+            self.close_connection = True
+            return self.fail(416, "RANGE_INVALID")
+        if self.receive(name):
+            self.answer(202, b"", self.upload_headers(repository, name))
+
+    def do_PUT(self):
+        self.note()
+        path, _, query = self.path.partition("?")
+        parts = path.split("/")
+        if parts[-2] == "manifests":
+            return self.put_manifest("/".join(parts[2:-2]), parts[-1])
+        repository, name = "/".join(parts[2:-3]), parts[-1]
+        if not self.receive(name):
+            return None
+        with open(self.top + "/upload-" + name, "rb") as file:
+            data = file.read()
+        digest = dict(urllib.parse.parse_qsl(query))["digest"]
+        if digest != "sha256:" + hashlib.sha256(data).hexdigest():
+            return self.fail(400, "DIGEST_INVALID")
+        add_blob(self.top, data)
+        os.unlink(self.top + "/upload-" + name)
+        self.given.add((repository, digest))
+        return self.answer(201, b"", [("Docker-Content-Digest", digest)])
+
+    def put_manifest(self, repository, name):
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        manifest = json.loads(text)
+        for blob in [manifest["config"], *manifest["layers"]]:
+            if not self.has_blob(repository, blob["digest"]):
+                return self.fail(400, "MANIFEST_BLOB_UNKNOWN")
+        digest = add_blob(self.top, text)
+        with self.lock:
+            name_manifest(self.top, repository, [name, digest], {"type": self.headers["Content-Type"], "digest": digest})
+        return self.answer(201, b"", [("Docker-Content-Digest", digest)])
 
     def send_manifest(self, entry):
         with open(self.top + "/blobs/" + entry["digest"][7:], "rb") as file:
