@@ -84,7 +84,7 @@ Result<void> write_image_index(int images, const Json& index) {
   fault_point("images: index in place");
   if (fsync(images) != 0) return errno_error("cannot sync the image store");
   // Without .names, index.json itself is read.
-  if (auto refreshed = ImageNames::refresh(images, *written); !refreshed) return {};
+  if (auto refreshed = ImageNames::refresh(images, index, *written); !refreshed) return {};
   fault_point("images: names in place");
   keep_reserve(images, text.size());
   return {};

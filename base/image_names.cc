@@ -9,18 +9,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <map>
+#include <unordered_map>
 
+#include "base/image_lines.h"
 #include "base/image_reference.h"
 #include "base/oci_store.h"
 #include "base/unique_fd.h"
 
 // The file:
 //   rcrt-names 1 <inode> <size> <mtime> <ctime> <offset of the ids>\n
-//   <key>\t<digest>\t<size>\t<media type>\t<name>\t<id>\t<machine digest>\t<created>\t<bytes>\n   sorted
-//   <hex of the id> <offset of its line>\n                                                        sorted
-// Control characters and "%" are written as %XX.
+//   lines as in image_lines.h, sorted
+//   <hex of the id> <offset of its line>\n   sorted
 
 namespace rcrt {
 namespace {
@@ -35,75 +34,6 @@ int64_t nanoseconds(const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_
 std::string stamp_of(const struct stat& info) {
   return std::to_string(info.st_ino) + " " + std::to_string(info.st_size) + " " +
          std::to_string(nanoseconds(info.st_mtim)) + " " + std::to_string(nanoseconds(info.st_ctim));
-}
-
-std::string escape(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != '%' && c != 0x7f) {
-      out += c;
-    } else {
-      out += '%';
-      out += kDigits[(c >> 4) & 15];
-      out += kDigits[c & 15];
-    }
-  }
-  return out;
-}
-
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ec == std::errc()) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-template <typename Number>
-Number number(std::string_view text) {
-  Number value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-std::string line_of(const ImageEntry& entry) {
-  std::string line = escape(entry.key);
-  for (const std::string& field :
-       {entry.descriptor.digest, std::to_string(entry.descriptor.size), escape(entry.descriptor.media_type),
-        escape(entry.descriptor.name), entry.id, entry.digest, std::to_string(entry.created),
-        std::to_string(entry.size)})
-    line += "\t" + field;
-  return line + "\n";
-}
-
-std::optional<ImageEntry> entry_of(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (size_t at = 0; fields.size() < 9;) {
-    const size_t tab = line.find('\t', at);
-    fields.push_back(line.substr(at, tab == line.npos ? tab : tab - at));
-    if (tab == line.npos) break;
-    at = tab + 1;
-  }
-  if (fields.size() != 9 || !is_sha256_digest(fields[1])) return {};
-  ImageEntry entry;
-  entry.key = unescape(fields[0]);
-  entry.descriptor.digest = fields[1];
-  entry.descriptor.size = number<uint64_t>(fields[2]);
-  entry.descriptor.media_type = unescape(fields[3]);
-  entry.descriptor.name = unescape(fields[4]);
-  entry.id = fields[5];
-  entry.digest = fields[6];
-  entry.created = number<int64_t>(fields[7]);
-  entry.size = number<uint64_t>(fields[8]);
-  return entry;
 }
 
 // Where the first line of `lines` (sorted) begins that is not less than `key`.
@@ -133,6 +63,35 @@ void each_with_prefix(std::string_view lines, std::string_view prefix, Take take
     at += line.size() + 1;
   }
 }
+
+// What an earlier file said. What a manifest says never changes: that is taken from there.
+class Before {
+ public:
+  explicit Before(std::string_view lines) {
+    for (size_t at = 0; at < lines.size();) {
+      const std::string_view line = lines.substr(at, lines.find('\n', at) - at);
+      at += line.size() + 1;
+      const auto fields = split_line(line);
+      if (!fields || (*fields)[kIdField].empty()) continue;
+      const std::string_view digest = (*fields)[kDigestField], name = (*fields)[kNameField];
+      by_fields_.emplace(std::string_view(digest.begin(), name.end()), line);
+      by_digest_.emplace(digest, line);
+    }
+  }
+  // Of the same name.
+  std::optional<std::string_view> line(const Descriptor& descriptor) const {
+    auto it = by_fields_.find(own_fields(descriptor));
+    return it == by_fields_.end() ? std::nullopt : std::optional(it->second);
+  }
+  // Of whatever name.
+  std::optional<ImageEntry> entry(const std::string& digest) const {
+    auto it = by_digest_.find(digest);
+    return it == by_digest_.end() ? std::nullopt : entry_of(it->second);
+  }
+
+ private:
+  std::unordered_map<std::string_view, std::string_view> by_fields_, by_digest_;
+};
 
 // What cannot be read is left out: the entry is there all the same, to be seen and removed.
 void describe(int images, ImageEntry& entry) {
@@ -181,7 +140,7 @@ bool ImageNames::parse_header(std::string_view stamp) {
   header.remove_prefix(expected.size());
   if (!stamp.empty() && (!header.starts_with(stamp) || header.substr(stamp.size(), 1) != " ")) return false;
   const size_t last = header.rfind(' ');
-  const size_t ids = number<size_t>(header.substr(last + 1));
+  const size_t ids = number_of<size_t>(header.substr(last + 1));
   if (last == header.npos || ids <= end || ids > text_.size()) return false;
   names_ = text_.substr(end + 1, ids - end - 1);
   ids_ = text_.substr(ids);
@@ -206,33 +165,37 @@ std::optional<ImageNames> ImageNames::open_file(int images, std::string_view sta
 
 Result<ImageNames> ImageNames::build(int images, const std::string& stamp) {
   RCRT_ASSIGN(const std::string index_text, read_store_file(images, "index.json", kLargestIndex));
-  RCRT_ASSIGN(const Json json, parse_object(index_text, "index.json"));
+  RCRT_ASSIGN(const Json index, parse_object(index_text, "index.json"));
+  return build(images, stamp, index);
+}
+
+Result<ImageNames> ImageNames::build(int images, const std::string& stamp, const Json& json) {
   auto index = parse_index(json);
   if (!index) return wrap(index.error(), "cannot use", "index.json");
-
-  // What a manifest says never changes: what the last file knew is taken from there.
-  std::map<std::string, ImageEntry> known;
-  if (auto before = open_file(images, {}))
-    for (ImageEntry& entry : before->all())
-      if (!entry.id.empty()) known.emplace(entry.descriptor.digest, std::move(entry));
-  std::vector<std::pair<std::string, std::string>> lines;  // line, hex of its id
+  const auto old = open_file(images, {});
+  const Before before(old ? old->names_ : std::string_view());
+  std::vector<std::string> lines;
+  lines.reserve(index->size());
   for (Descriptor& descriptor : *index) {
-    ImageEntry entry;
-    if (auto it = known.find(descriptor.digest); it != known.end()) entry = it->second;
-    const bool described = !entry.id.empty();
+    if (const auto line = before.line(descriptor)) {
+      lines.push_back(std::string(*line) + "\n");
+      continue;
+    }
+    auto known = before.entry(descriptor.digest);
+    ImageEntry entry = known ? std::move(*known) : ImageEntry();
     entry.descriptor = std::move(descriptor);
     entry.key = entry.descriptor.name.empty() ? "" : image_key(entry.descriptor.name);
-    if (!described) describe(images, entry);
-    lines.emplace_back(line_of(entry), entry.id.empty() ? "" : entry.id.substr(7));
+    if (!known) describe(images, entry);
+    lines.push_back(line_of(entry));
   }
-  std::ranges::stable_sort(lines, {}, [](const auto& line) {
-    return std::string_view(line.first).substr(0, line.first.find('\t'));
-  });
+  std::ranges::stable_sort(
+      lines, {}, [](const std::string& line) { return std::string_view(line).substr(0, line.find('\t')); });
 
   std::string names;
-  std::vector<std::pair<std::string, size_t>> ids;
-  for (const auto& [line, hex] : lines) {
-    if (!hex.empty()) ids.emplace_back(hex, names.size());
+  std::vector<std::pair<std::string, size_t>> ids;  // hex, where its line begins
+  for (const std::string& line : lines) {
+    if (const auto fields = split_line(line); fields && (*fields)[kIdField].size() > 7)
+      ids.emplace_back((*fields)[kIdField].substr(7), names.size());
     names += line;
   }
   std::ranges::sort(ids);
@@ -274,19 +237,19 @@ Result<ImageNames> ImageNames::load(int images) {
   return names;
 }
 
-Result<void> ImageNames::refresh(int images, const timespec& written) {
+Result<void> ImageNames::refresh(int images, const Json& index, const timespec& written) {
   struct stat info{};
   if (fstatat(images, "index.json", &info, AT_SYMLINK_NOFOLLOW) != 0)
     return errno_error("cannot stat", "index.json");
   if (nanoseconds(info.st_mtim) != nanoseconds(written)) return {};
-  RCRT_ASSIGN(const ImageNames names, build(images, stamp_of(info)));
+  RCRT_ASSIGN(const ImageNames names, build(images, stamp_of(info), index));
   return write_names(images, names.text_);
 }
 
 std::optional<ImageEntry> ImageNames::find(std::string_view key) const {
   std::optional<ImageEntry> found;
   if (key.empty()) return found;
-  each_with_prefix(names_, escape(key) + "\t", [&](std::string_view line) {
+  each_with_prefix(names_, escape_field(key) + "\t", [&](std::string_view line) {
     if (!found) found = entry_of(line);
   });
   return found;
@@ -295,7 +258,7 @@ std::optional<ImageEntry> ImageNames::find(std::string_view key) const {
 std::vector<ImageEntry> ImageNames::in_repository(std::string_view repository) const {
   std::vector<ImageEntry> found;
   for (const char* separator : {":", "@"})
-    each_with_prefix(names_, escape(repository) + separator, [&](std::string_view line) {
+    each_with_prefix(names_, escape_field(repository) + separator, [&](std::string_view line) {
       if (auto entry = entry_of(line)) found.push_back(std::move(*entry));
     });
   return found;
@@ -304,7 +267,7 @@ std::vector<ImageEntry> ImageNames::in_repository(std::string_view repository) c
 std::vector<ImageEntry> ImageNames::with_id(std::string_view prefix) const {
   std::vector<ImageEntry> found;
   each_with_prefix(ids_, prefix, [&](std::string_view line) {
-    const size_t at = number<size_t>(line.substr(line.find(' ') + 1));
+    const size_t at = number_of<size_t>(line.substr(line.find(' ') + 1));
     if (at >= names_.size()) return;
     if (auto entry = entry_of(names_.substr(at, names_.find('\n', at) - at)))
       found.push_back(std::move(*entry));

@@ -37,9 +37,9 @@ class ImageNames {
   // From .names when it is index.json's, else from index.json; then .names is written again if
   // that can be done. No store is an empty one.
   static Result<ImageNames> load(int images);
-  // The same after index.json was written, with this time, by the caller, who holds the lock on
+  // The same after `index` was written as index.json, with this time, by the caller, who holds the lock on
   // it. Nothing is done when somebody else has written it since.
-  static Result<void> refresh(int images, const timespec& written);
+  static Result<void> refresh(int images, const Json& index, const timespec& written);
 
   // The first of the name; names are image_key()s.
   std::optional<ImageEntry> find(std::string_view key) const;
@@ -53,6 +53,7 @@ class ImageNames {
   ImageNames() = default;
   static std::optional<ImageNames> open_file(int images, std::string_view stamp);
   static Result<ImageNames> build(int images, const std::string& stamp);
+  static Result<ImageNames> build(int images, const std::string& stamp, const Json& index);
   bool parse_header(std::string_view stamp);
 
   std::shared_ptr<const void> owner_;  // of the text: a mapping, or a string
