@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/progress.h"
 #include "core/instructions.h"
 
 namespace rcrt::cli {
@@ -47,8 +48,8 @@ Result<void> write_archive(const std::string& path, const std::function<Result<v
 Result<int> load_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt load [-i FILE | SOURCE]";
   po::options_description own("Options of load");
-  own.add_options()("input,i", word("FILE"), "archive or folder; standard input without")  //
-      ("quiet,q", toggle(), "print ids only");
+  own.add_options()("input,i", word("FILE"), "archive or folder; standard input without");
+  add_progress_flag(own);
   RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 0, line->has("input") ? 0 : 1, usage));
@@ -58,8 +59,12 @@ Result<int> load_command(Context& context, const std::vector<std::string>& args)
   if (source == "-" && isatty(STDIN_FILENO))
     return error("refusing to read an archive from a terminal", {},
                  "name a file with -i, or redirect the input", EINVAL);
+  RCRT_ASSIGN(const ProgressMode mode, progress_mode(*line));
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  RCRT_ASSIGN(const auto loaded, engine->load(source, source == "-" ? STDIN_FILENO : -1, ""));
+  ProgressView view(mode);
+  RCRT_ASSIGN(const auto loaded, engine->load(source, source == "-" ? STDIN_FILENO : -1, "", view.sink()));
+  view.finish();
+  if (mode == ProgressMode::json) return 0;
   for (const LoadedImage& image : loaded) {
     if (line->flag("quiet"))
       printf("%s\n", image.id.c_str());
@@ -75,9 +80,8 @@ Result<int> save_command(Context& context, const std::vector<std::string>& args)
   const std::string usage = "rcrt save [OPTIONS] IMAGE ...";
   po::options_description own("Options of save");
   own.add_options()("output,o", word("FILE"), "where to; standard output without")  //
-      ("format", word("FORMAT"),
-       "docker-archive (the default), oci-archive, oci-dir or docker-dir")  //
-      ("quiet,q", toggle(), "print nothing");
+      ("format", word("FORMAT"), "docker-archive (the default), oci-archive, oci-dir or docker-dir");
+  add_progress_flag(own);
   RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 1, 10000, usage));
@@ -97,8 +101,13 @@ Result<int> save_command(Context& context, const std::vector<std::string>& args)
   if (to_stdout && folder)
     return error("a folder cannot be written to standard output", {}, "name it with -o", EINVAL);
   if (to_stdout && isatty(STDOUT_FILENO)) return no_terminal();
+  RCRT_ASSIGN(const ProgressMode mode, progress_mode(*line));
+  if (to_stdout && mode == ProgressMode::json)
+    return error("the archive and --progress=json both go to standard output", {}, "name a file with -o",
+                 EINVAL);
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  RCRT_TRY(engine->save(line->words, destination, to_stdout ? STDOUT_FILENO : -1));
+  ProgressView view(mode);
+  RCRT_TRY(engine->save(line->words, destination, to_stdout ? STDOUT_FILENO : -1, view.sink()));
   return 0;
 }
 

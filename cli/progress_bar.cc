@@ -28,7 +28,8 @@ const char* words_for(const std::string& state) {
 }
 
 bool moves(const std::string& state) {
-  return state == "downloading" || state == "unpacking" || state == "uploading" || state == "retrying";
+  return state == "downloading" || state == "unpacking" || state == "uploading" || state == "retrying" ||
+         state == "saving";
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ std::string bar_line(const BlobView& blob, unsigned columns) {
     line += std::string(words_for(blob.state)) + " (" + human_size(blob.total) + ")";
   } else {
     std::string tail = " " + human_size(blob.current) + "/" + human_size(blob.total);
-    if (blob.state == "downloading" || blob.state == "uploading") {
+    if (blob.state == "downloading" || blob.state == "uploading" || blob.state == "saving") {
       if (blob.rate > 0) {
         tail += " " + human_size(static_cast<uint64_t>(blob.rate)) + "/s";
         if (blob.total > blob.current)

@@ -25,7 +25,8 @@
  * Progress events (rcrt_call.progress) of long calls:
  *   { "event": "blob", "digest": "sha256:<hex>", "state", "current": bytes, "total": bytes }
  *     where a layer is: "queued", "present" (nothing to do), "waiting" (another process
- *     fetches it), "downloading", "retrying", "unpacking", "done"; "uploading", "mounted"
+ *     fetches it), "downloading", "retrying", "unpacking", "done"; "uploading", "mounted";
+ *     "saving"
  *   { "event": "text", "text": one line }
  *   { "event": "image", "name", "id", "digest" }   one image is complete
  */

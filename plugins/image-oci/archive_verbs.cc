@@ -61,6 +61,7 @@ sdk::Status load_verb(sdk::Call& call) {
   request.from = from.get();
   request.name = call.text("name");
   request.limits = limits_of(call.request());
+  request.progress = sink_of(call);
   request.loaded = [&](const LoadedImage& image) {
     call.progress({{"event", "image"}, {"name", image.name}, {"id", image.id}, {"digest", image.digest}});
   };
@@ -84,6 +85,7 @@ sdk::Status save_verb(sdk::Call& call) {
   request.to = to.get();
   request.images = texts(call.request(), "images");
   request.limits = limits_of(call.request());
+  request.progress = sink_of(call);
   if (auto saved = save_images(*store, request); !saved) return failed(saved.error());
   return {};
 }

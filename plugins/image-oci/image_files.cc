@@ -19,6 +19,12 @@ namespace {
 constexpr uint64_t kMostFiles = 100'000;
 constexpr int kMostLinks = 8;
 
+Result<uint64_t> size_of(int fd, const std::string& path) {
+  struct stat info{};
+  if (fstat(fd, &info) != 0) return errno_error("cannot stat", path);
+  return static_cast<uint64_t>(info.st_size);
+}
+
 // All of a regular file, from where an interrupted attempt has left off.
 Result<void> feed_file(int fd, const std::string& path, LayerIntake& layer) {
   struct stat info{};
@@ -44,6 +50,10 @@ class Folder final : public ImageFiles {
     // Not O_NOFOLLOW: links inside the folder are as good as files.
     RCRT_ASSIGN(const UniqueFd file, open_in_root(fd_.get(), path, O_RDONLY | O_NONBLOCK));
     return read_small_file(file.get(), path, kLargestDocument);
+  }
+  Result<uint64_t> size(const std::string& path) const override {
+    RCRT_ASSIGN(const UniqueFd file, open_in_root(fd_.get(), path, O_PATH));
+    return size_of(file.get(), path);
   }
   Result<std::string> identity(const std::string& path) const override {
     RCRT_ASSIGN(const UniqueFd file, open_in_root(fd_.get(), path, O_PATH));
@@ -124,6 +134,11 @@ class Staged final : public ImageFiles {
     RCRT_ASSIGN(const std::string name, find(path));
     RCRT_ASSIGN(const UniqueFd file, open_in_root(workspace_.fd(), name, O_RDONLY | O_NONBLOCK));
     return read_small_file(file.get(), path, kLargestDocument);
+  }
+  Result<uint64_t> size(const std::string& path) const override {
+    RCRT_ASSIGN(const std::string name, find(path));
+    RCRT_ASSIGN(const UniqueFd file, open_in_root(workspace_.fd(), name, O_PATH));
+    return size_of(file.get(), path);
   }
   Result<std::string> identity(const std::string& path) const override { return find(path); }
   Result<void> feed(const std::string& path, LayerIntake& layer) const override {

@@ -22,6 +22,7 @@ class ImageFiles {
   virtual bool has(const std::string& path) const = 0;
   // A document, refused above the size of any.
   virtual Result<std::string> read(const std::string& path) const = 0;
+  virtual Result<uint64_t> size(const std::string& path) const = 0;
   // The same text for two paths that are the same file.
   virtual Result<std::string> identity(const std::string& path) const = 0;
   virtual Result<void> feed(const std::string& path, LayerIntake& layer) const = 0;

@@ -67,7 +67,28 @@ Result<bool> ImageIntake::start(const LayerWanted& wanted, LayerSet::Busy busy, 
   if (layer == nullptr) return false;
   begun_.push_back(layer);
   if (!layer->ended()) *to_feed = layer;
+  if (BlobProgress* const bar = shown(wanted.blob_hex)) {
+    bar->layer = layer;
+    if (layer->ended()) bar->state = BlobState::unpacking;
+  }
   return true;
+}
+
+void ImageIntake::show_on(ProgressBoard& board) {
+  for (const Descriptor& blob : manifest_.layers) {
+    const std::string hex = blob.digest.substr(7);
+    if (shown_.contains(hex)) continue;
+    BlobProgress& bar = board.add(blob.digest, blob.size);
+    if (std::ranges::find(waiting_, hex, &LayerWanted::blob_hex) == waiting_.end())
+      bar.state = BlobState::present;
+    shown_.emplace(hex, &bar);
+  }
+  board.report();
+}
+
+BlobProgress* ImageIntake::shown(const std::string& blob_hex) const {
+  auto it = shown_.find(blob_hex);
+  return it == shown_.end() ? nullptr : it->second;
 }
 
 bool ImageIntake::running() const {
@@ -110,6 +131,11 @@ Result<Json> ImageIntake::commit() {
   if (!done()) return error("the image is not complete");
   const Document manifest(documents_.manifest, documents_.media_type);
   RCRT_TRY(layers_->publish({Document(documents_.config, manifest_.config.media_type), manifest}));
+  for (auto& [hex, bar] : shown_) {
+    if (bar->state == BlobState::present) continue;
+    bar->current = bar->total;
+    bar->state = BlobState::done;
+  }
   return manifest.descriptor();
 }
 

@@ -22,6 +22,7 @@
 
 #include "base/oci_layout.h"
 #include "base/result.h"
+#include "plugins/image-oci/blob_progress.h"
 #include "plugins/image-oci/layer_intake.h"
 #include "plugins/image-oci/limits.h"
 #include "plugins/image-oci/store.h"
@@ -50,6 +51,10 @@ class ImageIntake {
   Result<LayerIntake*> next();
   // Every blob is there.
   bool done() const;
+  // Has the board tell of every layer, from here on. It outlives this.
+  void show_on(ProgressBoard& board);
+  // What is told of the blob; null when nothing is.
+  BlobProgress* shown(const std::string& blob_hex) const;
   // What is left to be fetched, for a progress bar: of all layers, those running too.
   uint64_t bytes_missing() const;
 
@@ -74,6 +79,7 @@ class ImageIntake {
   std::unique_ptr<LayerSet> layers_;
   std::vector<LayerWanted> waiting_;  // not begun yet, lowest first
   std::vector<LayerIntake*> begun_;
+  std::map<std::string, BlobProgress*> shown_;  // by the blob's hex
 };
 
 }  // namespace rcrt::image_oci

@@ -13,8 +13,9 @@ namespace {
 using Transport = ImageSource::Transport;
 
 Result<std::unique_ptr<ImageFiles>> open_files(const Store& store, const LoadRequest& request) {
-  if (request.from >= 0) return stage_archive(store, request.from, request.limits);
   const std::string& path = request.source.path;
+  ProgressBoard(request.progress).text("Reading " + (request.from >= 0 ? "the archive" : path));
+  if (request.from >= 0) return stage_archive(store, request.from, request.limits);
   struct stat info{};
   if (stat(path.c_str(), &info) != 0) return errno_error("cannot open", path);
   if (S_ISDIR(info.st_mode)) return open_folder(path);

@@ -8,6 +8,7 @@
 
 #include "base/image_source.h"
 #include "base/result.h"
+#include "plugins/image-oci/blob_progress.h"
 #include "plugins/image-oci/image_files.h"
 #include "plugins/image-oci/limits.h"
 #include "plugins/image-oci/store.h"
@@ -30,6 +31,7 @@ struct LoadRequest {
   Limits limits;
   // Called for each image that is in the store.
   std::function<void(const LoadedImage&)> loaded;
+  ProgressSink progress;
 };
 Result<std::vector<LoadedImage>> load_images(const Store& store, const LoadRequest& request);
 

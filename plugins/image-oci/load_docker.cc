@@ -66,33 +66,53 @@ Result<std::vector<DockerImage>> parse_docker_manifest(const std::string& text, 
 // The layers a whole archive has brought in, by the file they came from: images share them.
 using Known = std::map<std::string, LayerFacts>;
 
+// Brings the layers in that are not known yet, and makes them known.
+Result<void> feed_all(const ImageFiles& files, const DockerImage& image,
+                      const std::vector<std::string>& diff_ids, LayerSet& layers, ProgressBoard& board,
+                      Known& known) {
+  struct Fed {
+    LayerIntake* layer;
+    BlobProgress* bar;
+  };
+  std::map<std::string, Fed> fed;
+  for (size_t i = 0; i < diff_ids.size(); ++i) {
+    RCRT_ASSIGN(const std::string identity, files.identity(image.layers[i]));
+    if (fed.contains(identity) || known.contains(identity)) continue;
+    RCRT_ASSIGN(const uint64_t size, files.size(image.layers[i]));
+    LayerWanted wanted;
+    wanted.diff_hex = diff_ids[i];
+    RCRT_ASSIGN(LayerIntake* const layer, layers.add(wanted));
+    BlobProgress& bar = board.add("sha256:" + diff_ids[i], size);
+    bar.layer = layer;
+    bar.state = BlobState::unpacking;
+    fed[identity] = {layer, &bar};
+    RCRT_TRY(files.feed(image.layers[i], *layer));
+  }
+  RCRT_TRY(layers.wait());
+  for (const auto& [identity, one] : fed) {
+    known[identity] = one.layer->facts();
+    one.bar->current = one.bar->total;
+    one.bar->state = BlobState::done;
+  }
+  return {};
+}
+
 Result<LoadedImage> load_one(const Store& store, const ImageFiles& files, const DockerImage& image,
-                             Known& known, const Limits& limits) {
+                             Known& known, const LoadRequest& request) {
   RCRT_ASSIGN(const std::string config_text, files.read(image.config));
   RCRT_ASSIGN(const Json config, parse_object(config_text, image.config));
   RCRT_ASSIGN(const auto diff_ids, parse_diff_ids(config));
   if (diff_ids.size() != image.layers.size())
     return error("configuration and manifest.json disagree about the layers", image.config, {}, EBADMSG);
 
-  LayerSet layers(store, limits);
-  std::vector<std::string> identities;
-  std::map<std::string, LayerIntake*> fed;
-  for (size_t i = 0; i < diff_ids.size(); ++i) {
-    RCRT_ASSIGN(const std::string identity, files.identity(image.layers[i]));
-    identities.push_back(identity);
-    if (fed.contains(identity) || known.contains(identity)) continue;
-    LayerWanted wanted;
-    wanted.diff_hex = diff_ids[i];
-    RCRT_ASSIGN(LayerIntake* const layer, layers.add(wanted));
-    fed[identity] = layer;
-    RCRT_TRY(files.feed(image.layers[i], *layer));
-  }
-  RCRT_TRY(layers.wait());
-  for (const auto& [identity, layer] : fed) known[identity] = layer->facts();
+  LayerSet layers(store, request.limits);
+  ProgressBoard board(request.progress);
+  RCRT_TRY(board.report_beside([&] { return feed_all(files, image, diff_ids, layers, board, known); }));
 
   Json descriptors = Json::array();
   for (size_t i = 0; i < diff_ids.size(); ++i) {
-    const LayerFacts& facts = known[identities[i]];
+    RCRT_ASSIGN(const std::string identity, files.identity(image.layers[i]));
+    const LayerFacts& facts = known[identity];
     if (facts.diff_hex != diff_ids[i])
       return error("one layer of the archive with two digests", image.layers[i], {}, EBADMSG);
     descriptors.push_back(
@@ -134,7 +154,7 @@ Result<std::vector<LoadedImage>> load_docker(const Store& store, const ImageFile
   std::vector<LoadedImage> loaded;
   Known known;
   for (const DockerImage& image : images) {
-    RCRT_ASSIGN(LoadedImage one, load_one(store, files, image, known, request.limits));
+    RCRT_ASSIGN(LoadedImage one, load_one(store, files, image, known, request));
     const auto names = image.names.empty() ? std::vector<std::string>{""} : image.names;
     for (const std::string& name : names) {
       one.name = name;

@@ -27,20 +27,34 @@ Result<std::string> read_checked(const ImageFiles& files, const Descriptor& desc
   return text;
 }
 
+Result<Json> feed_all(ImageIntake& intake, const ImageFiles& files, PathOf path_of) {
+  while (!intake.done()) {
+    RCRT_ASSIGN(LayerIntake* const layer, intake.next());
+    if (layer == nullptr) continue;
+    const std::string& hex = layer->wanted().blob_hex;
+    if (BlobProgress* const bar = intake.shown(hex)) bar->state = BlobState::unpacking;
+    RCRT_TRY(files.feed(path_of("sha256:" + hex), *layer));
+  }
+  return intake.commit();
+}
+
 // Brings an image in whose manifest is known.
 Result<LoadedImage> load_one(const Store& store, const ImageFiles& files, PathOf path_of,
                              std::string manifest_text, const std::string& media_type,
-                             const std::string& name, const Limits& limits) {
+                             const std::string& name, const LoadRequest& request) {
   RCRT_ASSIGN(const Json json, parse_object(manifest_text, "manifest"));
   RCRT_ASSIGN(const Manifest manifest, parse_manifest(json));
   RCRT_ASSIGN(std::string config, read_checked(files, manifest.config, path_of(manifest.config.digest)));
-  RCRT_ASSIGN(const auto intake,
-              ImageIntake::begin(store, {std::move(manifest_text), media_type, std::move(config)}, limits));
-  while (!intake->done()) {
-    RCRT_ASSIGN(LayerIntake* const layer, intake->next());
-    if (layer != nullptr) RCRT_TRY(files.feed(path_of("sha256:" + layer->wanted().blob_hex), *layer));
-  }
-  RCRT_ASSIGN(const Json descriptor, intake->commit());
+  RCRT_ASSIGN(
+      const auto intake,
+      ImageIntake::begin(store, {std::move(manifest_text), media_type, std::move(config)}, request.limits));
+  ProgressBoard board(request.progress);
+  intake->show_on(board);
+  Json descriptor;
+  RCRT_TRY(board.report_beside([&]() -> Result<void> {
+    RCRT_ASSIGN(descriptor, feed_all(*intake, files, path_of));
+    return {};
+  }));
   RCRT_TRY(store.tag(descriptor, name));
   return LoadedImage{name, intake->image_id(), descriptor.value("digest", "")};
 }
@@ -86,8 +100,8 @@ Result<std::vector<LoadedImage>> load_entry(const Store& store, const ImageFiles
     descriptor = Descriptor(*mine);
   }
   RCRT_ASSIGN(std::string text, read_checked(files, descriptor, layout_path(descriptor.digest)));
-  RCRT_ASSIGN(LoadedImage image, load_one(store, files, layout_path, std::move(text), descriptor.media_type,
-                                          name, request.limits));
+  RCRT_ASSIGN(LoadedImage image,
+              load_one(store, files, layout_path, std::move(text), descriptor.media_type, name, request));
   if (request.loaded) request.loaded(image);
   return std::vector{std::move(image)};
 }
@@ -137,7 +151,7 @@ Result<std::vector<LoadedImage>> load_dir(const Store& store, const ImageFiles& 
   if (auto said = json.find("mediaType"); said != json.end() && said->is_string())
     type = said->get<std::string>();
   RCRT_ASSIGN(LoadedImage image,
-              load_one(store, files, dir_path, std::move(text), type, request.name, request.limits));
+              load_one(store, files, dir_path, std::move(text), type, request.name, request));
   if (request.loaded) request.loaded(image);
   return std::vector{std::move(image)};
 }

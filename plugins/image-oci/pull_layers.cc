@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <optional>
 
@@ -23,57 +22,26 @@ class Puller {
   Puller(ImageIntake& intake, const std::vector<Registry*>& registries, ProgressBoard& board)
       : intake_(intake), registries_(registries), board_(board) {}
 
-  // Every layer of the image on the board, once.
-  void list(const Store& store, const RemoteImage& image) {
-    for (size_t i = 0; i < image.manifest.layers.size(); ++i) {
-      const Descriptor& blob = image.manifest.layers[i];
-      if (bars_.contains(blob.digest)) continue;
-      BlobProgress& bar = board_.add(blob.digest, blob.size);
-      const bool has_blob = store.has_blob(blob.digest.substr(7), blob.size);
-      if (has_blob)
-        bar.state = store.has_layer(image.diff_ids[i]) ? BlobState::present : BlobState::unpacking;
-      bars_.emplace(blob.digest, Bar{&blob, &bar, nullptr});
-    }
-    board_.report();
-  }
-
   Result<Json> run(int parallel) {
-    auto fed = run_workers(parallel, [this] { return feed(); }, [this] { report(); });
+    intake_.show_on(board_);
+    auto fed = run_workers(parallel, [this] { return feed(); }, [this] { board_.report(); });
     if (failure_) return std::unexpected(std::move(*failure_));
     if (!fed) return std::unexpected(std::move(fed).error());
-    Result<Json> descriptor;
-    auto stored = run_workers(
-        1,
-        [&]() -> Result<void> {
-          descriptor = intake_.commit();
-          if (!descriptor) return std::unexpected(descriptor.error());
-          return {};
-        },
-        [this] { report(); });
-    if (!stored) return std::unexpected(std::move(stored).error());
-    for (auto& [digest, bar] : bars_) {
-      if (bar.progress->state == BlobState::present) continue;
-      bar.progress->current = bar.progress->total;
-      bar.progress->state = BlobState::done;
-    }
-    board_.report();
+    Json descriptor;
+    RCRT_TRY(board_.report_beside([&]() -> Result<void> {
+      RCRT_ASSIGN(descriptor, intake_.commit());
+      return {};
+    }));
     return descriptor;
   }
 
  private:
-  struct Bar {
-    const Descriptor* blob;
-    BlobProgress* progress;
-    LayerIntake* layer;  // while it is fed, and after
-  };
-
   // One thread: fetches layers until there are none.
   Result<void> feed() {
     auto http = HttpClient::make(&stop_);
     if (!http) return stop(http.error());
     while (true) {
       LayerIntake* layer = nullptr;
-      Bar* bar = nullptr;
       {
         std::unique_lock held(mutex_);
         while (true) {
@@ -92,18 +60,17 @@ class Puller {
           // What others of us fetch may be all there is to wait for, or come back.
           changed_.wait(held);
         }
-        bar = &bars_.at("sha256:" + layer->wanted().blob_hex);
-        bar->layer = layer;
       }
+      BlobProgress& bar = *intake_.shown(layer->wanted().blob_hex);
       fault_point("image-oci: a layer is ours to fetch");
-      auto fetched = fetch_blob(*http, registries_, *bar->blob, layer->offset(), *bar->progress,
+      auto fetched = fetch_blob(*http, registries_, blob_of(*layer), layer->offset(), bar,
                                 [&](const char* data, size_t size) { return layer->write(data, size); });
       {
         const std::lock_guard held(mutex_);
         if (fetched) fetched = layer->end();
       }
       if (!fetched) return stop(fetched.error());
-      bar->progress->state = BlobState::unpacking;
+      bar.state = BlobState::unpacking;
       changed_.notify_all();
     }
   }
@@ -119,16 +86,9 @@ class Puller {
     return std::unexpected(failure);
   }
 
-  void report() {
-    {
-      // Not while the next layer is being waited for: another process may take its time.
-      const std::unique_lock held(mutex_, std::try_to_lock);
-      if (held)
-        for (auto& [digest, bar] : bars_)
-          if (bar.layer != nullptr && bar.progress->state == BlobState::unpacking)
-            bar.progress->current = bar.layer->unpacked();
-    }
-    board_.report();
+  const Descriptor& blob_of(const LayerIntake& layer) const {
+    return *std::ranges::find(intake_.manifest().layers, "sha256:" + layer.wanted().blob_hex,
+                              &Descriptor::digest);
   }
 
   ImageIntake& intake_;
@@ -138,7 +98,6 @@ class Puller {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Error> failure_;
-  std::map<std::string, Bar> bars_;  // by the blob's digest
 };
 
 // Of how many layers an earlier attempt left something.
@@ -157,9 +116,7 @@ Result<Json> pull_layers(const Store& store, const RemoteImage& image,
     RCRT_ASSIGN(auto intake,
                 ImageIntake::begin(
                     store, {image.manifest_text, image.descriptor.media_type, image.config_text}, limits));
-    Puller puller(*intake, registries, board);
-    puller.list(store, image);
-    auto descriptor = puller.run(parallel);
+    auto descriptor = Puller(*intake, registries, board).run(parallel);
     // What was there from an earlier time may have been what is wrong; that layer's is gone now.
     if (descriptor || descriptor.error().code != EBADMSG || suspects == 0) return descriptor;
     board.clear();

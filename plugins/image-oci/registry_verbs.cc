@@ -27,11 +27,6 @@ RegistryAccess access_of(const Call& call) {
   return access;
 }
 
-ProgressSink sink_of(const Call& call) {
-  if (!call.has_progress()) return {};
-  return [&call](const Json& event) { call.progress(event); };
-}
-
 }  // namespace
 
 Status pull_verb(Call& call) {

@@ -28,6 +28,11 @@ Limits limits_of(const sdk::Json& request) {
   return limits;
 }
 
+ProgressSink sink_of(const sdk::Call& call) {
+  if (!call.has_progress()) return {};
+  return [&call](const Json& event) { call.progress(event); };
+}
+
 Result<Store> store_of(const sdk::Call& call) {
   return Store::open(call.request().at("root").get<std::string>());
 }

@@ -5,6 +5,7 @@
 #include <rcrt/plugin.hpp>
 
 #include "base/result.h"
+#include "plugins/image-oci/blob_progress.h"
 #include "plugins/image-oci/limits.h"
 #include "plugins/image-oci/store.h"
 
@@ -13,6 +14,8 @@ namespace rcrt::image_oci {
 sdk::Status failed(const Error& error);
 // The request's "limits", the default where it says nothing.
 Limits limits_of(const sdk::Json& request);
+// Empty when nobody listens. Lives as long as the call.
+ProgressSink sink_of(const sdk::Call& call);
 // The store of the request's "root".
 Result<Store> store_of(const sdk::Call& call);
 

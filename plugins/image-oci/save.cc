@@ -37,12 +37,34 @@ class CheckedBlob final : public ByteSource {
   Sha256 hash_;
 };
 
-Result<void> add_blob(const Store& store, const Descriptor& blob, const std::string& path, OutputFiles& out) {
-  if (out.has(path)) return {};
-  const std::string hex = blob.digest.substr(7);
+// What is read of the other counts as saved.
+class CountedSource final : public ByteSource {
+ public:
+  CountedSource(ByteSource& source, BlobProgress& bar) : source_(source), bar_(bar) {}
+  Result<size_t> read(void* data, size_t size) override {
+    RCRT_ASSIGN(const size_t got, source_.read(data, size));
+    bar_.current += got;
+    return got;
+  }
+
+ private:
+  ByteSource& source_;
+  BlobProgress& bar_;
+};
+
+Result<void> add_layer(const Store& store, const Descriptor& layer, const std::string& path,
+                       const SaveOutput& out) {
+  const std::string hex = layer.digest.substr(7);
   RCRT_ASSIGN(UniqueFd fd, store.open_blob(hex));
   CheckedBlob source(std::move(fd), hex);
-  return out.add(path, blob.size, source);
+  return out.add_layer(path, layer.digest, layer.size, source);
+}
+
+Result<void> add_document(const Store& store, const Descriptor& document, const std::string& path,
+                          OutputFiles& files) {
+  if (files.has(path)) return {};
+  RCRT_ASSIGN(const std::string text, store.read_text(document));
+  return files.add_text(path, text);
 }
 
 std::string layout_path(const Descriptor& blob) { return "blobs/sha256/" + blob.digest.substr(7); }
@@ -65,8 +87,8 @@ Result<std::vector<SavedImage>> find_images(const Store& store, const SaveReques
   return images;
 }
 
-Result<void> save_to(const Store& store, const SaveRequest& request, const std::vector<SavedImage>& images,
-                     OutputFiles& out, const std::string& index_before) {
+Result<void> save_all(const Store& store, const SaveRequest& request, const std::vector<SavedImage>& images,
+                      const SaveOutput& out, const std::string& index_before) {
   switch (request.destination.transport) {
     case Transport::docker_archive:
       RCRT_TRY(save_docker(store, images, out, request.limits));
@@ -77,7 +99,14 @@ Result<void> save_to(const Store& store, const SaveRequest& request, const std::
     default:
       RCRT_TRY(save_layout(store, images, out, index_before));
   }
-  return out.finish();
+  return out.files.finish();
+}
+
+Result<void> save_to(const Store& store, const SaveRequest& request, const std::vector<SavedImage>& images,
+                     OutputFiles& files, const std::string& index_before) {
+  ProgressBoard board(request.progress);
+  return board.report_beside(
+      [&] { return save_all(store, request, images, SaveOutput{files, board}, index_before); });
 }
 
 Result<void> save_folder(const Store& store, const SaveRequest& request,
@@ -126,6 +155,20 @@ Result<void> save_archive(const Store& store, const SaveRequest& request,
 
 }  // namespace
 
+Result<void> SaveOutput::add_layer(const std::string& path, const std::string& digest, uint64_t size,
+                                   ByteSource& source) const {
+  BlobProgress& bar = board.add(digest, size);
+  if (files.has(path)) {
+    bar.state = BlobState::present;
+    return {};
+  }
+  bar.state = BlobState::saving;
+  CountedSource counted(source, bar);
+  RCRT_TRY(files.add(path, size, counted));
+  bar.state = BlobState::done;
+  return {};
+}
+
 Result<void> save_images(const Store& store, const SaveRequest& request) {
   if (request.images.empty()) return error("no image to save", {}, {}, EINVAL);
   RCRT_ASSIGN(const UniqueFd held, store.hold_contents());
@@ -145,7 +188,7 @@ Result<void> save_images(const Store& store, const SaveRequest& request) {
   return saved;
 }
 
-Result<void> save_layout(const Store& store, const std::vector<SavedImage>& images, OutputFiles& out,
+Result<void> save_layout(const Store& store, const std::vector<SavedImage>& images, const SaveOutput& out,
                          const std::string& index_before) {
   Json index = {{"schemaVersion", 2},
                 {"mediaType", "application/vnd.oci.image.index.v1+json"},
@@ -154,29 +197,31 @@ Result<void> save_layout(const Store& store, const std::vector<SavedImage>& imag
     RCRT_ASSIGN(index, parse_object(index_before, "index.json"));
     RCRT_TRY(parse_index(index));
   }
-  if (!out.has("oci-layout")) RCRT_TRY(out.add_text("oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
+  OutputFiles& files = out.files;
+  if (!files.has("oci-layout")) RCRT_TRY(files.add_text("oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
   for (const SavedImage& saved : images) {
     const Manifest& manifest = saved.image.manifest;
-    for (const Descriptor& layer : manifest.layers) RCRT_TRY(add_blob(store, layer, layout_path(layer), out));
-    RCRT_TRY(add_blob(store, manifest.config, layout_path(manifest.config), out));
-    RCRT_TRY(add_blob(store, saved.image.descriptor, layout_path(saved.image.descriptor), out));
+    for (const Descriptor& layer : manifest.layers)
+      RCRT_TRY(add_layer(store, layer, layout_path(layer), out));
+    RCRT_TRY(add_document(store, manifest.config, layout_path(manifest.config), files));
+    RCRT_TRY(add_document(store, saved.image.descriptor, layout_path(saved.image.descriptor), files));
     const Json descriptor = {{"mediaType", saved.image.descriptor.media_type},
                              {"digest", saved.image.descriptor.digest},
                              {"size", saved.image.descriptor.size}};
     if (saved.names.empty()) name_image(index, descriptor, "");
     for (const std::string& name : saved.names) name_image(index, descriptor, name);
   }
-  return out.add_text("index.json", index.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return files.add_text("index.json", index.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Result<void> save_dir(const Store& store, const SavedImage& saved, OutputFiles& out) {
+Result<void> save_dir(const Store& store, const SavedImage& saved, const SaveOutput& out) {
   const Manifest& manifest = saved.image.manifest;
-  RCRT_TRY(out.add_text("version", "Directory Transport Version: 1.1\n"));
+  RCRT_TRY(out.files.add_text("version", "Directory Transport Version: 1.1\n"));
   for (const Descriptor& layer : manifest.layers)
-    RCRT_TRY(add_blob(store, layer, layer.digest.substr(7), out));
-  RCRT_TRY(add_blob(store, manifest.config, manifest.config.digest.substr(7), out));
+    RCRT_TRY(add_layer(store, layer, layer.digest.substr(7), out));
+  RCRT_TRY(add_document(store, manifest.config, manifest.config.digest.substr(7), out.files));
   RCRT_ASSIGN(const std::string text, store.read_text(saved.image.descriptor));
-  return out.add_text("manifest.json", text);
+  return out.files.add_text("manifest.json", text);
 }
 
 }  // namespace rcrt::image_oci

@@ -58,7 +58,7 @@ Result<uint64_t> plain_size(UniqueFd fd, const Descriptor& layer, const Limits& 
 
 }  // namespace
 
-Result<void> save_docker(const Store& store, const std::vector<SavedImage>& images, OutputFiles& out,
+Result<void> save_docker(const Store& store, const std::vector<SavedImage>& images, const SaveOutput& out,
                          const Limits& limits) {
   Json list = Json::array();
   for (const SavedImage& saved : images) {
@@ -68,22 +68,21 @@ Result<void> save_docker(const Store& store, const std::vector<SavedImage>& imag
       const Descriptor& layer = image.manifest.layers[i];
       const std::string path = image.diff_ids[i] + ".tar";
       paths.push_back(path);
-      if (out.has(path)) continue;
       uint64_t size = layer.size;
-      if (layer.digest != "sha256:" + image.diff_ids[i]) {
+      if (layer.digest != "sha256:" + image.diff_ids[i] && !out.files.has(path)) {
         RCRT_ASSIGN(UniqueFd once, store.open_blob(layer.digest.substr(7)));
         RCRT_ASSIGN(size, plain_size(std::move(once), layer, limits));
       }
       RCRT_ASSIGN(UniqueFd again, store.open_blob(layer.digest.substr(7)));
       PlainLayer source(layer, image.diff_ids[i], std::move(again), limits);
-      RCRT_TRY(out.add(path, size, source));
+      RCRT_TRY(out.add_layer(path, layer.digest, size, source));
     }
     const std::string config = image.manifest.config.digest.substr(7) + ".json";
     RCRT_ASSIGN(const std::string text, store.read_text(image.manifest.config));
-    if (!out.has(config)) RCRT_TRY(out.add_text(config, text));
+    if (!out.files.has(config)) RCRT_TRY(out.files.add_text(config, text));
     list.push_back({{"Config", config}, {"RepoTags", saved.names}, {"Layers", paths}});
   }
-  return out.add_text("manifest.json", list.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return out.files.add_text("manifest.json", list.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace rcrt::image_oci

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "tests/e2e/stage.h"
 #include "tests/images/tree_look.h"
@@ -73,6 +74,56 @@ TEST_F(ArchivesTest, CommitKeepsWhatTheContainerChanged) {
   EXPECT_EQ(stage->inspect("r")["State"]["Running"], true);
   EXPECT_EQ(run({"rm", "-f", "r"}).code, 0);
   EXPECT_EQ(run({"image", "prune", "-f"}).code, 0);
+}
+
+// The events a layer has had, by its digest; the last of each.
+std::map<std::string, Json> layer_events(const std::string& lines) {
+  std::map<std::string, Json> last;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    const Json event = Json::parse(line, nullptr, false);
+    EXPECT_TRUE(event.is_object()) << line;
+    if (event.value("event", "") == "blob") last[event.value("digest", "")] = event;
+  }
+  return last;
+}
+
+TEST_F(ArchivesTest, LoadAndSaveSayHowTheyGetOn) {
+  for (const char* transport : {"docker-archive", "oci-archive", "oci", "dir"}) {
+    SCOPED_TRACE(transport);
+    const std::string to = std::string(transport) + ":" + path("b");
+    Output saved = run({"save", "--progress=json", "-o", to, "app:2"});
+    ASSERT_EQ(saved.code, 0) << saved;
+    EXPECT_EQ(saved.err, "");
+    const auto written = layer_events(saved.out);
+    EXPECT_EQ(written.size(), 2u) << saved;
+    for (const auto& [digest, event] : written) {
+      EXPECT_EQ(event["state"], "done");
+      EXPECT_EQ(event["current"], event["total"]);
+      EXPECT_GT(event["total"], 0);
+    }
+    Output loaded = run({"--root", path("second"), "load", "--progress=json", to});
+    ASSERT_EQ(loaded.code, 0) << loaded;
+    const auto read = layer_events(loaded.out);
+    EXPECT_EQ(read.size(), 2u) << loaded;
+    for (const auto& [digest, event] : read) EXPECT_EQ(event["state"], "done");
+    EXPECT_THAT(loaded.out, HasSubstr(R"("event":"image")"));
+    // Once more: there is nothing to do, or nothing but to look.
+    Output again = run({"--root", path("second"), "load", to});
+    ASSERT_EQ(again.code, 0) << again;
+    EXPECT_THAT(again.err,
+                HasSubstr(std::string(transport) == "docker-archive" ? ": done" : ": already there"));
+    EXPECT_EQ(run({"--root", path("second"), "load", "-q", to}).err, "");
+    fs::remove_all(path("b"));
+    fs::remove_all(path("second"));
+  }
+  EXPECT_THAT(run({"save", "app:2", "--progress=plain"}).err, HasSubstr(": done ("));
+  EXPECT_EQ(run({"save", "-q", "app:2"}).err, "");
+  EXPECT_EQ(run({"save", "--progress=json", "app:2"}).code, 125);
+  // Bars on a terminal.
+  const std::string command =
+      stage->program() + " --root " + stage->root() + " save -o " + path("b") + " app:2";
+  EXPECT_THAT(observe("TERM=xterm script -qec '" + command + "' /dev/null"), HasSubstr("done ("));
 }
 
 TEST_F(ArchivesTest, DiffAndExport) {
@@ -194,7 +245,7 @@ TEST_F(ArchivesTest, AFullDisk) {
   ASSERT_EQ(run({"save", "-o", path("out"), "big"}).code, 0);
   const std::string before = there({"images", "--no-trunc", "--digests", "-q"}).out;
   for (const auto& command : std::vector<std::vector<std::string>>{{"import", path("content"), "big"},
-                                                                   {"load", "-i", path("out")}}) {
+                                                                   {"load", "-q", "-i", path("out")}}) {
     Output refused = there(command);
     EXPECT_EQ(refused.code, 125) << refused;
     EXPECT_THAT(refused.err, HasSubstr("No space left on device"));

@@ -89,7 +89,7 @@ class AttackTest : public StageTest {
       path = stage->dir() + "/made.tar";
       observe("tar -cf " + path + " -C " + dir() + " . " + tar);
     }
-    expect_refused(run({"load", transport + ":" + path}), says);
+    expect_refused(run({"load", "-q", transport + ":" + path}), says);
   }
 
   std::string images_;
