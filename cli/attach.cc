@@ -13,24 +13,26 @@
 namespace rcrt::cli {
 namespace {
 
-sigset_t forwarded_signals() {
+sigset_t handled_signals(bool proxy) {
   sigset_t set;
   sigemptyset(&set);
-  for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGALRM})
-    sigaddset(&set, signal);
+  sigaddset(&set, SIGWINCH);
+  if (proxy)
+    for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGALRM})
+      sigaddset(&set, signal);
   return set;
 }
 
 }  // namespace
 
-void hold_signals() {
-  sigset_t set = forwarded_signals();
+void hold_signals(bool proxy) {
+  sigset_t set = handled_signals(proxy);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 
-Result<ExitRecord> attach(Running& running) {
-  sigset_t set = forwarded_signals();
+Result<ExitRecord> attach(Running& running, bool proxy) {
+  sigset_t set = handled_signals(proxy);
   UniqueFd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return errno_error("cannot watch signals");
   int console = running.launcher.console();

@@ -8,10 +8,10 @@
 namespace rcrt::cli {
 
 // Blocks the signals a client forwards, so that none is lost between the start of the
-// container and attach().
-void hold_signals();
+// container and attach(). With `proxy` false it forwards none.
+void hold_signals(bool proxy = true);
 
 // Until the container has ended.
-Result<ExitRecord> attach(Running& running);
+Result<ExitRecord> attach(Running& running, bool proxy = true);
 
 }  // namespace rcrt::cli

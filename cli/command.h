@@ -64,6 +64,7 @@ Result<int> stop_command(Context&, const std::vector<std::string>&);
 Result<int> kill_command(Context&, const std::vector<std::string>&);
 Result<int> rm_command(Context&, const std::vector<std::string>&);
 Result<int> wait_command(Context&, const std::vector<std::string>&);
+Result<int> port_command(Context&, const std::vector<std::string>&);
 Result<int> logs_command(Context&, const std::vector<std::string>&);
 Result<int> pull_command(Context&, const std::vector<std::string>&);
 Result<int> push_command(Context&, const std::vector<std::string>&);

@@ -31,7 +31,9 @@ Result<int> start_command(Context& context, const std::vector<std::string>& args
   const std::string usage = "rcrt start [OPTIONS] CONTAINER ...";
   po::options_description own("Options of start");
   own.add_options()("attach,a", toggle(), "stay with it: its output, signals, and its exit code")  //
-      ("interactive,i", toggle(), "the same, with standard input, if it was made with --interactive");
+      ("interactive,i", toggle(),
+       "the same, with standard input, if it was made with --interactive")  //
+      ("sig-proxy", toggle(), "false: signals to rcrt are not passed on");
   RCRT_ASSIGN(auto line, context.parse(usage, own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 1, 10000, usage));
@@ -45,9 +47,10 @@ Result<int> start_command(Context& context, const std::vector<std::string>& args
       return error("cannot stay with several containers", line->words[1], "start them without --attach",
                    EINVAL);
     RCRT_ASSIGN(const Container container, context.container(line->words[0]));
-    hold_signals();
+    const bool proxy = !line->has("sig-proxy") || line->flag("sig-proxy");
+    hold_signals(proxy);
     RCRT_ASSIGN(Running running, engine->start(container.id, client));
-    return stay_with(context, running);
+    return stay_with(context, running, proxy);
   }
   return for_each_word(line->words, [&](const std::string& name) -> Result<void> {
     RCRT_ASSIGN(const Container container, context.container(name));

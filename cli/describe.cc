@@ -197,17 +197,25 @@ Json describe(const Container& container, const Paths& paths) {
           {"NetworkSettings", network_settings(container)}};
 }
 
-std::string ports_text(const Container& container) {
-  std::string text;
-  Json published = Json::object();
+std::vector<std::pair<std::string, std::string>> published_ports(const Container& container) {
+  std::vector<std::pair<std::string, std::string>> ports;
   for (const auto& attached : container.state.value("networks", Json::array()))
     for (const auto& port : attached["result"].value("ports", Json::array())) {
       std::string ip = port.value("host_ip", "");
       if (ip.find(':') != std::string::npos) ip = "[" + ip + "]";
-      text += (text.empty() ? "" : ", ") + (ip.empty() ? "0.0.0.0" : ip) + ":" +
-              std::to_string(port.value("host_port", 0)) + "->" + port_key(port);
-      published[port_key(port)] = true;
+      ports.emplace_back(port_key(port),
+                         (ip.empty() ? "0.0.0.0" : ip) + ":" + std::to_string(port.value("host_port", 0)));
     }
+  return ports;
+}
+
+std::string ports_text(const Container& container) {
+  std::string text;
+  Json published = Json::object();
+  for (const auto& [port, outside] : published_ports(container)) {
+    text += (text.empty() ? "" : ", ") + outside + "->" + port;
+    published[port] = true;
+  }
   if (container.status == Status::running)
     for (const auto& port : only_exposed(container, published)) text += (text.empty() ? "" : ", ") + port;
   return text;

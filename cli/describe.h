@@ -21,6 +21,8 @@ std::pair<std::string, std::string> split_name(const std::string& name);
 std::vector<std::string> networks_of(const Container& container);
 // What is mounted for the user: {"Type","Source","Destination","RW",...}; of a volume its "Name" too.
 Json mounts_of(const Container& container);
+// Published ports of a running container: "80/tcp" and "0.0.0.0:8080".
+std::vector<std::pair<std::string, std::string>> published_ports(const Container& container);
 // "0.0.0.0:8080->80/tcp, ..." of a running container's networks; "80/tcp" of what is
 // exposed only.
 std::string ports_text(const Container& container);

@@ -8,9 +8,9 @@
 
 namespace rcrt::cli {
 
-Result<int> stay_with(Context& context, Running& running) {
+Result<int> stay_with(Context& context, Running& running, bool proxy) {
   RCRT_ASSIGN(Engine* const engine, context.engine());
-  RCRT_ASSIGN(const ExitRecord record, attach(running));
+  RCRT_ASSIGN(const ExitRecord record, attach(running, proxy));
   bool cleaned = false;
   auto clean_up = [&] {
     if (std::exchange(cleaned, true)) return;

@@ -6,7 +6,8 @@
 
 namespace rcrt::cli {
 
-// Until the container has ended, which is then cleaned up; its exit code.
-Result<int> stay_with(Context& context, Running& running);
+// Until the container has ended, which is then cleaned up; its exit code. With `proxy` signals to us
+// are signals to it.
+Result<int> stay_with(Context& context, Running& running, bool proxy = true);
 
 }  // namespace rcrt::cli

@@ -28,6 +28,7 @@ const std::vector<Command> kCommands = {
     {"kill", "send a signal to containers", kill_command},
     {"rm", "remove containers", rm_command},
     {"wait", "wait until containers end, print their exit codes", wait_command},
+    {"port", "list where a container's ports are published", port_command},
     {"logs", "print what a container has written", logs_command},
     {"diff", "list what a container has changed in its image", diff_command},
     {"export", "write a container's file system as a tar archive", export_command},

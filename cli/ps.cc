@@ -43,6 +43,13 @@ Json row_of(const Container& container, bool whole) {
           {"Labels", container.config.value("labels", Json::object())}};
 }
 
+// "12kB (virtual 4.1MB)": what is its own, and with its image.
+std::string size_text(Engine& engine, const Container& container) {
+  const uint64_t own = engine.container_size(container);
+  const auto image = engine.images().find(container.config.value("imageId", ""));
+  return human_size(own) + " (virtual " + human_size(own + (image ? image->size : 0)) + ")";
+}
+
 }  // namespace
 
 Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
@@ -52,7 +59,8 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
       ("filter,f", words("FILTER"), kContainerFilters)                                                   //
       ("last,n", po::value<unsigned>()->value_name("N"), "the last N made, also those that do not run")  //
       ("latest,l", toggle(), "the same as --last=1")                                                     //
-      ("no-trunc", toggle(), "whole ids and commands");
+      ("no-trunc", toggle(), "whole ids and commands")                                                   //
+      ("size,s", toggle(), "how much each takes on disk, and with its image");
   RCRT_ASSIGN(auto line, context.parse("rcrt ps [-a]", own, args));
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 0, 0, "rcrt ps [-a]"));
@@ -74,16 +82,17 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
   });
   size_t most = !last ? containers.size() : line->flag("latest") ? 1 : line->options["last"].as<unsigned>();
   if (containers.size() > most) containers.resize(most);
+  const bool sizes = line->flag("size") || line->text("format").find(".Size") != std::string::npos;
   std::vector<Json> rows;
-  for (const auto& container : containers) rows.push_back(row_of(container, wants_whole(*line)));
-  RCRT_TRY(print_list(*line, rows,
-                      {{"CONTAINER ID", "ID"},
-                       {"IMAGE", "Image"},
-                       {"COMMAND", "Command"},
-                       {"CREATED", "RunningFor"},
-                       {"STATUS", "Status"},
-                       {"PORTS", "Ports"},
-                       {"NAMES", "Names"}}));
+  for (const auto& container : containers) {
+    rows.push_back(row_of(container, wants_whole(*line)));
+    if (sizes) rows.back()["Size"] = size_text(*engine, container);
+  }
+  std::vector<Column> columns = {{"CONTAINER ID", "ID"},    {"IMAGE", "Image"},   {"COMMAND", "Command"},
+                                 {"CREATED", "RunningFor"}, {"STATUS", "Status"}, {"PORTS", "Ports"},
+                                 {"NAMES", "Names"}};
+  if (sizes) columns.push_back({"SIZE", "Size"});
+  RCRT_TRY(print_list(*line, rows, columns));
   return 0;
 }
 

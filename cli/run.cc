@@ -24,14 +24,15 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
     printf("%s\n", plan.dump(2).c_str());
     return 0;
   }
-  if (!options.detach) hold_signals();
+  const bool proxy = !line->has("sig-proxy") || line->flag("sig-proxy");
+  if (!options.detach) hold_signals(proxy);
   RCRT_ASSIGN(Running running, engine->start(options, policy));
   progress.finish();
   if (options.detach) {
     printf("%s\n", running.id.c_str());
     return 0;
   }
-  return stay_with(context, running);
+  return stay_with(context, running, proxy);
 }
 
 }  // namespace rcrt::cli

@@ -88,9 +88,30 @@ Result<void> mount_flags(const CommandLine& line, RunOptions& options) {
     RCRT_ASSIGN(BindMount mount, parse_tmpfs(text));
     options.mounts.push_back(std::move(mount));
   }
+  options.volumes_from = line.list("volumes-from");
   if (line.has("shm-size")) {
     RCRT_ASSIGN(int64_t size, parse_size(line.text("shm-size")));
     options.shm_size = std::to_string(size);
+  }
+  return {};
+}
+
+// -a: which streams, all without.
+Result<void> attach_flags(const CommandLine& line, RunOptions& options) {
+  if (!line.has("attach")) return {};
+  if (options.detach) return error("--attach and --detach exclude each other", "", {}, EINVAL);
+  options.attach_in = options.interactive;
+  options.attach_out = options.attach_err = false;
+  for (std::string stream : line.list("attach")) {
+    std::ranges::transform(stream, stream.begin(), [](unsigned char c) { return tolower(c); });
+    if (stream == "stdin")
+      options.interactive = options.attach_in = true;
+    else if (stream == "stdout")
+      options.attach_out = true;
+    else if (stream == "stderr")
+      options.attach_err = true;
+    else
+      return error("invalid --attach", stream, "stdin, stdout or stderr", EINVAL);
   }
   return {};
 }
@@ -177,16 +198,19 @@ po::options_description container_flags(const std::string& title) {
       ("userns", word("MODE"), "user namespace: host (none of its own; see uidmap)")                      //
       ("uts", word("MODE"), "UTS namespace: private, host or container:NAME")                             //
       ("volume,v", words("[SOURCE:]INSIDE[:ro]"),
-       "bind mount of a path, or a volume by its name or without one")  //
+       "bind mount of a path, or a volume by its name or without one")                   //
+      ("volumes-from", words("CONTAINER[:ro]"), "the volumes and binds of another one")  //
       ("workdir,w", word("DIR"), "working directory");
   return d;
 }
 
 po::options_description run_flags() {
   po::options_description d = container_flags("Options of run");
-  d.add_options()                                                    //
-      ("detach,d", toggle(), "run in the background, print the id")  //
-      ("explain", toggle(), "print the plan as JSON and do nothing");
+  d.add_options()                                                              //
+      ("attach,a", words("STREAM"), "stay with stdin, stdout or stderr only")  //
+      ("detach,d", toggle(), "run in the background, print the id")            //
+      ("explain", toggle(), "print the plan as JSON and do nothing")           //
+      ("sig-proxy", toggle(), "false: signals to rcrt are not passed on");
   return d;
 }
 
@@ -253,6 +277,7 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   options.interactive = line.flag("interactive");
   options.tty = line.flag("tty");
   options.detach = line.flag("detach");
+  RCRT_TRY(attach_flags(line, options));
   options.remove = line.flag("rm");
   options.read_only = line.flag("read-only");
   options.privileged = line.flag("privileged");

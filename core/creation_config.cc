@@ -4,6 +4,7 @@
 
 #include "core/creation.h"
 #include "core/process.h"
+#include "core/run_options_json.h"
 
 namespace rcrt {
 namespace {
@@ -62,6 +63,7 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"stopSignal", signal.empty() ? "SIGTERM" : signal},
           {"stopTimeout", options.stop_timeout},
           {"volumes", volumes},
+          {"mounts", mounts_record(options.mounts)},
           {"storage", options.storage},
           {"storageRequest", storage_request(options, resolved, paths, layers_dir, id)},
           {"isolation", options.isolation},

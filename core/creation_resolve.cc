@@ -75,6 +75,7 @@ Result<void> Creation::resolve_image(Resolved& resolved, Engine::Missing missing
     resolved.layers = std::move(image.layers);
   }
   RCRT_TRY(expose_ports(resolved.image_config));
+  RCRT_TRY(engine_.take_volumes_from(options_));
   return engine_.choose_volumes(options_.mounts, resolved.image_config);
 }
 

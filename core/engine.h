@@ -217,6 +217,8 @@ class Engine {
 
   // --- engine_usage.cc
   DiskUsage disk_usage();
+  // Bytes that the container takes beside its image; nothing where that cannot be found out.
+  uint64_t container_size(const Container& container);
 
   // --- engine_volumes.cc
   // Containers that have the volume, running or not.
@@ -227,6 +229,8 @@ class Engine {
  private:
   friend class Creation;
 
+  // Makes mounts of other containers the options' own, where there is none at their place.
+  Result<void> take_volumes_from(RunOptions& options) const;
   // Adds the image's volumes to the mounts, names those without a name, and makes binds of all.
   Result<void> choose_volumes(std::vector<BindMount>& mounts, const Json& image_config) const;
   // Makes those that are missing; fills fresh ones from the root. They cannot be removed while

@@ -44,6 +44,16 @@ class Parts {
 
 }  // namespace
 
+uint64_t Engine::container_size(const Container& container) {
+  use_plugins_of(container);
+  const auto plugin = plugins_.load("storage", container.config.value("storage", ""));
+  if (!plugin) return 0;
+  const auto* table = (*plugin)->get<rcrt_storage_v1>(RCRT_STORAGE_V1);
+  const auto reply =
+      (*plugin)->call(table->usage, "usage", container.config.value("storageRequest", Json::object()));
+  return reply ? reply->result.value("size", uint64_t{0}) : 0;
+}
+
 // What cannot be read counts for nothing.
 DiskUsage Engine::disk_usage() {
   DiskUsage usage;
@@ -52,13 +62,8 @@ DiskUsage Engine::disk_usage() {
     auto container = containers_.load(id);
     if (!container) continue;
     ++users[container->config.value("imageId", "")];
-    DiskUsage::OfContainer one{std::move(*container), 0};
-    use_plugins_of(one.container);
-    if (auto plugin = plugins_.load("storage", one.container.config.value("storage", "")))
-      if (auto reply = (*plugin)->call((*plugin)->get<rcrt_storage_v1>(RCRT_STORAGE_V1)->usage, "usage",
-                                       one.container.config.value("storageRequest", Json::object())))
-        one.size = reply->result.value("size", uint64_t{0});
-    usage.containers.push_back(std::move(one));
+    const uint64_t size = container_size(*container);
+    usage.containers.push_back({std::move(*container), size});
   }
 
   for (const Volume& volume : volumes_.list())

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/path.h"
 #include "core/engine.h"
+#include "core/run_options_json.h"
 
 namespace rcrt {
 namespace {
@@ -23,6 +24,26 @@ UniqueFd folder_in(int root, const std::string& path) {
 }
 
 }  // namespace
+
+Result<void> Engine::take_volumes_from(RunOptions& options) const {
+  for (const std::string& text : options.volumes_from) {
+    const size_t colon = text.rfind(':');
+    const std::string mode = colon == std::string::npos ? "" : text.substr(colon + 1);
+    if (!mode.empty() && mode != "ro" && mode != "rw")
+      return error("invalid --volumes-from", text, "write it as CONTAINER, CONTAINER:ro or CONTAINER:rw",
+                   EINVAL);
+    RCRT_ASSIGN(const std::string id, containers_.find(text.substr(0, colon)));
+    RCRT_ASSIGN(const Container other, containers_.load(id));
+    for (BindMount& mount : mounts_of(other.config.value("mounts", Json::array()))) {
+      auto same = [&](const BindMount& own) { return own.target == mount.target; };
+      if (mount.type != "bind" || std::ranges::any_of(options.mounts, same)) continue;
+      mount.read_only = mount.read_only || mode == "ro";
+      options.mounts.push_back(std::move(mount));
+    }
+  }
+  options.volumes_from.clear();
+  return {};
+}
 
 Result<void> Engine::choose_volumes(std::vector<BindMount>& mounts, const Json& image_config) const {
   auto declared = image_config.find("Volumes");

@@ -54,6 +54,7 @@ struct RunOptions {
   std::optional<std::vector<std::string>> entrypoint;
   std::vector<std::string> env, groups, cap_add, cap_drop, security_opt, labels;
   std::vector<BindMount> mounts;
+  std::vector<std::string> volumes_from;  // containers, with ":ro" or ":rw"
   std::vector<PublishedPort> ports;
   std::vector<PublishedPort> exposed;  // host_port 0; with those of the image once it is known
   bool publish_all = false;

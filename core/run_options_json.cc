@@ -30,4 +30,7 @@ RunOptions options_of(const Json& record) {
   return options;
 }
 
+Json mounts_record(const std::vector<BindMount>& mounts) { return mounts; }
+std::vector<BindMount> mounts_of(const Json& record) { return record.get<std::vector<BindMount>>(); }
+
 }  // namespace rcrt

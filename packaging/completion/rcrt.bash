@@ -29,7 +29,7 @@ _rcrt() {
     words=$subs
   else
     case $verb in
-      commit | diff | export | inspect | kill | logs | rm | start | stop | wait) words=$("$rcrt" ps -a --format '{{.Names}}' 2>/dev/null) ;;
+      commit | diff | export | inspect | kill | logs | port | rm | start | stop | wait) words=$("$rcrt" ps -a --format '{{.Names}}' 2>/dev/null) ;;
       history | image | rmi | save | untag) words=$("$rcrt" images --format "$images" 2>/dev/null) ;;
       create | push | run | tag | unpack) [[ $rest -eq 0 ]] && words=$("$rcrt" images --format "$images" 2>/dev/null) ;;
     esac

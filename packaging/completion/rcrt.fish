@@ -25,7 +25,7 @@ function __rcrt_words
         __rcrt_verbs $verb
     else
         switch $verb
-            case commit diff export inspect kill logs rm start stop wait
+            case commit diff export inspect kill logs port rm start stop wait
                 rcrt ps -a --format '{{.Names}}' 2>/dev/null
             case history image push rmi run save tag unpack untag
                 rcrt images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null

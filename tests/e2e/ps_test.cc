@@ -120,5 +120,19 @@ TEST_F(PsTest, Templates) {
   EXPECT_THAT(wrong.err, HasSubstr("range .Names"));
 }
 
+TEST_F(PsTest, Sizes) {
+  ASSERT_EQ(
+      run({"run", "--name", "large", "busybox", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >/f"})
+          .code,
+      0);
+  EXPECT_THAT(run({"ps", "-a", "-s"}).out, AllOf(HasSubstr(" SIZE\n"), HasSubstr(" 3MB (virtual ")));
+  const std::string image = run({"images", "--format", "{{.Size}}", "busybox"}).out;
+  Output sizes = run({"ps", "-a", "--format", "{{.Names}} {{.Size}}"});
+  EXPECT_THAT(sizes.out, testing::ContainsRegex("large 3MB \\(virtual [0-9.]+MB\\)\n"));
+  EXPECT_THAT(sizes.out, HasSubstr("(virtual " + image.substr(0, image.size() - 1) + ")\n"));
+  EXPECT_EQ(run({"ps", "-a"}).out.find("SIZE"), std::string::npos);
+  EXPECT_EQ(run({"rm", "large"}).code, 0);
+}
+
 }  // namespace
 }  // namespace rcrt::test

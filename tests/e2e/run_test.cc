@@ -60,6 +60,42 @@ TEST_F(RunTest, KeepsTheStreamsApart) {
   EXPECT_EQ(output.err, "to err\n");
 }
 
+TEST_F(RunTest, StaysWithTheStreamsItIsToldTo) {
+  auto with = [](std::vector<std::string> options, bool kept = false) {
+    options.insert(options.begin(), {"run", "--name", "streams"});
+    if (!kept) options.insert(options.begin() + 1, "--rm");
+    options.insert(options.end(), {"busybox", "sh", "-c", "cat; echo out; echo err >&2; exit 3"});
+    return run(options, "in\n");
+  };
+  Output output = with({"-a", "stdout"});
+  EXPECT_EQ(output.out, "out\n") << output;
+  EXPECT_EQ(output.err, "");
+  EXPECT_EQ(output.code, 3);
+  output = with({"-a", "STDERR", "-i"}, true);
+  EXPECT_EQ(output.out, "");
+  EXPECT_EQ(output.err, "err\n");
+  EXPECT_EQ(run({"logs", "streams"}).out, "in\nout\nerr\n") << "the log has all";
+  EXPECT_EQ(run({"rm", "streams"}).code, 0);
+  output = with({"--attach=stdin", "-a", "stdout"});
+  EXPECT_EQ(output.out, "in\nout\n");
+  EXPECT_EQ(with({"-a", "all"}).code, 125);
+  EXPECT_EQ(with({"-d", "-a", "stdout"}).code, 125);
+}
+
+TEST_F(RunTest, KeepsSignalsToItself) {
+  auto client = stage->start({"run", "--sig-proxy=false", "--name", "deaf", "busybox", "sh", "-c",
+                              "trap 'echo heard; exit 5' TERM; echo ready; while :; do sleep 0.1; done"});
+  ASSERT_TRUE(client->wait_for("ready\n"));
+  client->signal(SIGTERM);
+  Output output = client->finish();
+  EXPECT_EQ(output.code, 128 + SIGTERM);
+  EXPECT_EQ(output.out, "ready\n");
+  EXPECT_EQ(stage->inspect("deaf")["State"]["Running"], true);
+  EXPECT_EQ(run({"stop", "deaf"}).code, 0);
+  EXPECT_EQ(run({"wait", "deaf"}).out, "5\n");
+  EXPECT_EQ(run({"rm", "deaf"}).code, 0);
+}
+
 TEST_F(RunTest, PassesStandardInputOnlyWhenInteractive) {
   EXPECT_EQ(box({"-i"}, {"cat"}, "some words\n").out, "some words\n");
   EXPECT_EQ(box({}, {"cat"}, "some words\n").out, "");

@@ -45,6 +45,41 @@ class VolumesTest : public StageTest {
   }
 };
 
+TEST_F(VolumesTest, OfAnotherContainer) {
+  const std::string host = stage->dir() + "/of-host";
+  fs::create_directories(host);
+  ASSERT_EQ(
+      run({"run", "--name", "first", "-v", "named:/n", "-v", "/anonymous", "-v", host + ":/bound", "--tmpfs",
+           "/t", "busybox", "sh", "-c", "for d in n anonymous bound t; do echo x >/$d/file; done"})
+          .code,
+      0);
+  const std::vector<std::string> show = {"busybox", "sh", "-c",
+                                         "ls /n /anonymous /bound; test ! -e /t; "
+                                         "touch /n/more 2>/dev/null && echo writable"};
+  auto with = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"run", "--rm"});
+    options.insert(options.end(), show.begin(), show.end());
+    return run(options).out;
+  };
+  const std::string files = "/anonymous:\nfile\n\n/bound:\nfile\n\n/n:\nfile\n";
+  EXPECT_EQ(with({"--volumes-from", "first:ro"}), files);
+  EXPECT_EQ(with({"--volumes-from", "first"}), files + "writable\n");
+  // What one says oneself comes first; and the second ones of --volumes-from.
+  EXPECT_EQ(with({"--volumes-from", "first", "-v", "other:/n"}),
+            "/anonymous:\nfile\n\n/bound:\nfile\n\n/n:\nwritable\n");
+  ASSERT_EQ(run({"run", "--name", "second", "--volumes-from", "first", "busybox", "true"}).code, 0);
+  // The volume without a name is of both.
+  EXPECT_EQ(run({"rm", "-v", "first"}).code, 0);
+  EXPECT_EQ(with({"--volumes-from", "second:rw"}).find("/anonymous:\nfile\n"), 0u);
+  EXPECT_EQ(run({"rm", "-v", "second"}).code, 0);
+  EXPECT_EQ(names(), "named\nother\n");
+  EXPECT_THAT(run({"run", "--rm", "--volumes-from", "none", "busybox", "true"}).err,
+              HasSubstr("no such container"));
+  EXPECT_THAT(run({"run", "--rm", "--volumes-from", "none:x", "busybox", "true"}).err,
+              HasSubstr("invalid --volumes-from"));
+  fs::remove_all(host);
+}
+
 void expect_refused(const Output& output, const std::string& says) {
   EXPECT_EQ(output.code, 125) << output;
   EXPECT_THAT(output.err, AllOf(StartsWith("rcrt: "), HasSubstr(says)));

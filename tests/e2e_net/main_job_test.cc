@@ -181,6 +181,19 @@ TEST_F(MainJobTest, ShowsThePortTheNetworkChose) {
   EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
 }
 
+TEST_F(MainJobTest, PortSaysWhere) {
+  start("server", {"-p", "8080:80", "-p", "127.0.0.1:9090:90/udp"});
+  EXPECT_EQ(run({"port", "server"}).out, "80/tcp -> 0.0.0.0:8080\n90/udp -> 127.0.0.1:9090\n");
+  EXPECT_EQ(run({"port", "server", "80"}).out, "0.0.0.0:8080\n");
+  EXPECT_EQ(run({"port", "server", "90/udp"}).out, "127.0.0.1:9090\n");
+  Output none = run({"port", "server", "90/tcp"});
+  EXPECT_EQ(none.code, 125);
+  EXPECT_THAT(none.err, HasSubstr("port is not published"));
+  EXPECT_EQ(run({"stop", "-t", "0", "server"}).code, 0);
+  EXPECT_THAT(run({"port", "server"}).err, HasSubstr("container is not running"));
+  EXPECT_EQ(run({"rm", "server"}).code, 0);
+}
+
 TEST_F(MainJobTest, PublishesAllThatIsExposed) {
   ASSERT_EQ(run({"unpack", "busybox", stage->dir() + "/exposing"}).code, 0);
   ASSERT_EQ(run({"import", "--change", "EXPOSE 80 90/udp", stage->dir() + "/exposing", "exposing"}).code, 0);
