@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Archives and folders made to do harm: each is refused in one line, and nothing of it is there.
 #include <gmock/gmock.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -92,6 +94,12 @@ class AttackTest : public StageTest {
     expect_refused(run({"load", "-q", transport + ":" + path}), says);
   }
 
+  static void with_limits(const std::string& limits, const std::string& says) {
+    stage->environment = {"RCRT_IMAGE_LIMITS=" + limits};
+    expect_refused("docker-archive", says);
+    stage->environment.clear();
+  }
+
   std::string images_;
 };
 
@@ -170,11 +178,6 @@ TEST_F(AttackTest, DigestsThatAreNoneOrNotOfTheContent) {
 TEST_F(AttackTest, Bombs) {
   observe("head -c 50000000 /dev/zero | gzip >" + dir() + "/zeros");
   docker_manifest("zeros");
-  const auto with_limits = [&](const std::string& limits, const std::string& says) {
-    stage->environment = {"RCRT_IMAGE_LIMITS=" + limits};
-    expect_refused("docker-archive", says);
-    stage->environment.clear();
-  };
   with_limits("total_bytes=10k", "total_bytes");
   with_limits("path_bytes=4", "name too long");
   with_limits("entries=2", "entries");
@@ -183,6 +186,42 @@ TEST_F(AttackTest, Bombs) {
   observe("tar -czf " + dir() + "/layer.tar -C " + dir() + "/layer .");
   docker_manifest("layer.tar");
   with_limits("ratio=10,ratio_free_bytes=1m", "ratio");
+}
+
+TEST_F(AttackTest, HolesAttributesAndFolders) {
+  docker_manifest("layer.tar");
+  const std::string layer = dir() + "/layer/";
+  std::ofstream(layer + "holes") << "x";
+  fs::resize_file(layer + "holes", 1ull << 30);
+  observe("tar --sparse -cf " + dir() + "/layer.tar -C " + layer + " .");
+  ASSERT_LT(fs::file_size(dir() + "/layer.tar"), 100'000u);
+  with_limits("file_bytes=1m", "file_bytes");
+  fs::remove(layer + "holes");
+  ASSERT_EQ(::setxattr((layer + "file").c_str(), "user.large", std::string(3000, 'x').data(), 3000, 0), 0);
+  observe("tar --xattrs --xattrs-include='*' -cf " + dir() + "/layer.tar -C " + layer + " .");
+  with_limits("xattr_bytes=2k", "attributes");
+  for (int i = 0; i < 100; ++i) fs::create_directories(layer + std::to_string(i));
+  observe("tar -cf " + dir() + "/layer.tar -C " + layer + " .");
+  with_limits("directory_bytes=2k", "directory_bytes");
+}
+
+// Whatever the layer, it goes through memory in pieces.
+TEST_F(AttackTest, MemoryIsBounded) {
+  docker_manifest("layer.tar");
+  const std::string layer = dir() + "/layer/";
+  observe("head -c 150000000 /dev/urandom >" + layer + "large");
+  for (int i = 0; i < 5000; ++i) std::ofstream(layer + std::string(200, 'n') + std::to_string(i)) << i;
+  observe("tar -cf " + dir() + "/layer.tar -C " + layer + " .");
+  put("config.json", config(sha256("layer.tar")).dump());
+  const std::string peak = observe("RCRT_ROOT=" + stage->root() + " RCRT_STATE=" + stage->state() +
+                                   " python3 -c 'import resource, subprocess; "
+                                   "subprocess.run([\"" +
+                                   stage->program() + "\", \"load\", \"-q\", \"docker-archive:" + dir() +
+                                   "\"], check=True, stdout=subprocess.DEVNULL); "
+                                   "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'");
+  EXPECT_GT(std::atoi(peak.c_str()), 0) << peak;
+  EXPECT_LT(std::atoi(peak.c_str()), 64 << 10) << "KiB";
+  EXPECT_EQ(run({"rmi", "evil:1"}).code, 0);
 }
 
 TEST_F(AttackTest, ArtifactsAreNoImages) {

@@ -162,6 +162,14 @@ TEST_F(Import, NothingIsWrittenOutsideTheLayer) {
   }
 }
 
+// A copy would be another file, and would make a small archive large.
+TEST_F(Import, HardLinksAreNeverCopies) {
+  ASSERT_EQ(import(make({{"a", AE_IFREG, "text"}, {"h", AE_IFREG, "", "", "a"}}), "linked"), 0);
+  EXPECT_EQ(fs::hard_link_count(layer("linked") + "/h"), 2u);
+  EXPECT_NE(import(make({{"h", AE_IFREG, "", "", "missing"}}), "broken"), 0);
+  EXPECT_NE(import(make({{"d/x"}, {"h", AE_IFREG, "", "", "d"}}), "of-folder"), 0);
+}
+
 TEST_F(Import, WhiteoutsBecomeOverlaysAndLimitsHold) {
   ASSERT_EQ(import(make({{"d/.wh.gone"}, {"d/here", AE_IFREG, "x"}}), "white"), 0) << host.error_what;
   struct stat info;

@@ -185,5 +185,27 @@ TEST_F(DamageTest, WhatIsNoContainerImageIsRefused) {
   EXPECT_THAT(registry().requests(), IsEmpty());
 }
 
+// Nothing is asked for by a name that is none.
+TEST_F(DamageTest, MalformedDigestsMakeNoRequest) {
+  const std::string made = registry().make("team/app", "latest");
+  const std::string repository = registry().host() + "/team/app";
+  for (const char* digest : {"sha256:../../../etc/passwd", "sha256:abc",
+                             "md5:00112233445566778899aabbccddeeff", "sha256:", "sha256:ABCDEF"}) {
+    EXPECT_NE(pull(repository + "@" + digest).code, 0) << digest;
+    EXPECT_TRUE(registry().requests().empty()) << digest;
+    // One that the registry names.
+    std::string manifest = observe("cat " + registry().dir() + "/blobs/" + made.substr(7));
+    manifest.replace(manifest.find(registry().layers(made)[0]), 71, digest);
+    registry().faults({{{"path", "/manifests/"}, {"do", "body"}, {"text", manifest}},
+                       {{"path", "/manifests/"}, {"do", "nodigest"}}});
+    Output pulled = pull(repository);
+    EXPECT_EQ(pulled.code, 1) << digest;
+    EXPECT_THAT(pulled.err, HasSubstr("not a sha256 digest")) << digest;
+    for (const Json& request : registry().requests())
+      EXPECT_EQ(request["path"].get<std::string>().find("/blobs/"), std::string::npos) << request;
+    registry().faults({});
+  }
+}
+
 }  // namespace
 }  // namespace rcrt::test
