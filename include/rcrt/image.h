@@ -48,7 +48,8 @@ typedef struct rcrt_image_v1 {
    * a tar archive (any compression) or a directory, "name": "busybox:latest",
    * "config": OCI image-spec "config" object, optional, "created": RFC 3339 time,
    * optional (now), "limits": { "entries", "path_bytes", "file_bytes", "total_bytes",
-   * "ratio", "ratio_free_bytes", "xattr_bytes", "directory_bytes" }, each optional }.
+   * "ratio", "ratio_free_bytes", "window_bytes", "xattr_bytes", "directory_bytes" }, each
+   * optional }.
    * Result: { "id": "sha256:<hex>" }.
    * Killed at any moment, it leaves the store without the image or with the whole
    * of it. */
