@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The power goes while images are pulled and removed: an image that is listed afterwards is whole,
-# and every pull finishes. /mnt is what outlasts the cuts: the registry's data and ours.
+# The power goes while images are pulled, loaded, unpacked and removed: an image that is listed
+# afterwards is whole, and every pull and load finishes. /mnt is what outlasts the cuts: the registry's
+# data, an archive, and ours.
 set -u
 failed=0
 check() {  # NAME EXPECTED ACTUAL
@@ -51,6 +52,8 @@ if [ "$boot" = 0 ]; then
     root=/tmp/maker rcrt import -q /tmp/tree "$registry/app:$tag"
     root=/tmp/maker rcrt push -q "$registry/app:$tag" || failed=1
   done
+  # The second one comes from an archive, too.
+  root=/tmp/maker rcrt save -q -o /mnt/archive "$registry/app:2" || failed=1
   rm -rf /tmp/maker
 fi
 left=$(find /mnt/rcrt/partial /mnt/rcrt/incoming -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
@@ -73,6 +76,10 @@ if [ "$boot" -lt $cuts ] && [ $failed = 0 ]; then
       rcrt rmi "$registry/app:$tag" >/dev/null 2>&1
       rcrt pull -q "$registry/app:$tag" >/dev/null 2>&1
     done
+    rcrt rmi "$registry/app:2" >/dev/null 2>&1
+    rcrt load -q -i /mnt/archive >/dev/null 2>&1
+    rm -rf /mnt/unpacked
+    rcrt unpack "$registry/app:1" /mnt/unpacked >/dev/null 2>&1
   done
 fi
 for tag in 1 2; do
@@ -80,5 +87,11 @@ for tag in 1 2; do
   check "Pulled$tag" yes "$(whole $tag && echo yes)"
   check "Remove$tag" 0 "$(rcrt rmi "$registry/app:$tag" >/dev/null; echo $?)"
 done
+check Load 0 "$(rcrt load -q -i /mnt/archive >/dev/null; echo $?)"
+check Loaded yes "$(whole 2 && echo yes)"
+rm -rf /mnt/unpacked
+check Unpack 0 "$(rcrt unpack "$registry/app:2" /mnt/unpacked; echo $?)"
+check Unpacked "$(cat /mnt/sum2)" "$(sums /mnt/unpacked)"
+check RemoveLoaded 0 "$(rcrt rmi "$registry/app:2" >/dev/null; echo $?)"
 check NothingLeft "" "$(find /mnt/rcrt/partial /mnt/rcrt/incoming /mnt/rcrt/images/blobs /mnt/rcrt/layers -type f ! -name .lock)"
 exit $failed
