@@ -317,6 +317,7 @@ Result<void> start_waiting(int socket) {
 }
 
 int Launcher::console() const { return impl_->console.get(); }
+pid_t Launcher::monitor_pid() const { return impl_->monitor.pid; }
 int Launcher::exit_event() const { return impl_->control.get(); }
 
 Result<ExitRecord> Launcher::Impl::wait() {

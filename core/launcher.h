@@ -134,6 +134,9 @@ class Launcher {
   // Blocks until the container has ended.
   Result<ExitRecord> wait();
 
+  // rcrt-monitor, from start() on.
+  pid_t monitor_pid() const;
+
   // Blocks until the monitor writes nothing more, after wait(): the clean-up may begin.
   void settle();
   // Tells the monitor that the clean-up has been done here.

@@ -69,8 +69,8 @@ void print_usage(const std::vector<Command>& commands) {
 }
 
 void print_version() {
-  printf("rcrt-oci version %s\ncommit: v%s\nspec: %s\n+SECCOMP +EBPF +CAP +APPARMOR +SELINUX\n", RCRT_VERSION,
-         RCRT_VERSION, kSpecVersion);
+  printf("rcrt-oci version %s\ncommit: v%s\nspec: %s\n+SECCOMP +EBPF +CAP +APPARMOR +SELINUX +SYSTEMD\n",
+         RCRT_VERSION, RCRT_VERSION, kSpecVersion);
 }
 
 Result<std::string> default_root() {

@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "core/oci/strict_json.h"
+#include "core/oci/systemd_scope.h"
 #include "core/users.h"
 
 namespace rcrt::oci {
@@ -144,23 +145,28 @@ Json seccomp_request(const Json& config, const Json& process, const std::string&
           {"cache_dir", cache_dir}};
 }
 
-std::vector<Isolation> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
-                                    const std::string& cache_dir) {
+Result<std::vector<Isolation>> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
+                                            const std::string& cache_dir) {
   std::vector<Isolation> list;
   auto linux_part = config.find("linux");
   if (linux_part == config.end() || !linux_part->is_object()) return list;
   std::string path;
   if (is_set(*linux_part, "cgroupsPath")) path = (*linux_part)["cgroupsPath"].get<std::string>();
   const bool limited = !path.empty() || is_set(*linux_part, "resources");
-  if (limited && manager == CgroupManager::cgroupfs) {
+  if (limited && manager != CgroupManager::disabled) {
+    Json request = {{"container", id},
+                    {"resources", resources_of(config)},
+                    {"privileged", false},
+                    {"cache_dir", cache_dir}};
+    if (manager == CgroupManager::systemd) {
+      RCRT_ASSIGN(SystemdScope scope, systemd_scope(path, id));
+      path = scope.cgroup;
+      request["systemd"] = {{"unit", scope.unit}, {"slice", scope.slice}};
+    }
     if (path.empty()) path = "rcrt-oci/" + id;
     if (path[0] != '/') path = "/" + path;
-    list.push_back({"cgroup",
-                    {{"container", id},
-                     {"cgroup_path", path},
-                     {"resources", resources_of(config)},
-                     {"privileged", false},
-                     {"cache_dir", cache_dir}}});
+    request["cgroup_path"] = path;
+    list.push_back({"cgroup", std::move(request)});
   }
   auto process = config.find("process");
   if (Json request = process == config.end() ? Json() : seccomp_request(config, *process, cache_dir);

@@ -34,8 +34,8 @@ struct Isolation {
   Json request;
 };
 // What the configuration needs; nothing when it asks for nothing.
-std::vector<Isolation> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
-                                    const std::string& cache_dir);
+Result<std::vector<Isolation>> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
+                                            const std::string& cache_dir);
 Json seccomp_request(const Json& config, const Json& process, const std::string& cache_dir);
 // linux.resources with the device rules every container has.
 Json resources_of(const Json& config);

@@ -97,12 +97,14 @@ Result<void> Creation::check() {
   if (!terminal && !options_.console_socket.empty())
     return error("cannot use console socket if runc will not detach or allocate tty", {},
                  "set process.terminal to true, or leave --console-socket away");
-  if (runtime_.settings_.cgroups == CgroupManager::systemd)
-    return error("cannot let systemd make the cgroup", {},
-                 "it is not supported yet: use --cgroup-manager cgroupfs", ENOTSUP);
   for (int fd = 3; fd < 3 + options_.preserve_fds; ++fd)
     if (fcntl(fd, F_GETFD) < 0) return errno_error("cannot preserve descriptor", std::to_string(fd));
-  isolation_ = isolation_of(bundle_.config, options_.id, runtime_.settings_.cgroups, runtime_.cache_dir());
+  RCRT_ASSIGN(isolation_,
+              isolation_of(bundle_.config, options_.id, runtime_.settings_.cgroups, runtime_.cache_dir()));
+  // systemd makes no group without a process in it. rcrt-monitor is there, and ends once ours is.
+  for (auto& one : isolation_)
+    if (auto scope = one.request.find("systemd"); scope != one.request.end())
+      (*scope)["pid"] = launcher_->monitor_pid();
   return {};
 }
 

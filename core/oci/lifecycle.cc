@@ -111,7 +111,8 @@ Result<void> Runtime::destroy_damaged(Folder& folder, const std::string& id) {
     std::string rootfs;
     if (normalise(*config, folder.path(), rootfs)) {
       Json list = Json::array();
-      for (const auto& one : isolation_of(*config, id, settings_.cgroups, {}))
+      auto made = isolation_of(*config, id, settings_.cgroups, {});
+      for (const auto& one : made ? *made : std::vector<Isolation>())
         if (one.plugin != "seccomp") list.push_back({{"plugin", one.plugin}, {"request", one.request}});
       RCRT_TRY(release(list));
     }

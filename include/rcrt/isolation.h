@@ -4,6 +4,8 @@
  * Every request carries:
  *   "container"    "<id>"
  *   "cgroup_path"  "/rcrt/<id>": relative to the cgroup v2 mount
+ *   "systemd"      { "unit", "slice", "pid" }: absent unless systemd is to make the group:
+ *                  cgroup_path is the unit's; pid is a process it begins with
  *   "resources"    OCI runtime-spec config-linux "resources" (with "unified" and
  *                  "devices"); { } when nothing is limited
  *   "capabilities" the bounding set, [ "CAP_CHOWN", ... ]

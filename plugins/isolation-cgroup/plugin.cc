@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <optional>
 #include <rcrt/plugin.hpp>
 
 #include "base/fault.h"
@@ -17,6 +18,7 @@
 #include "hierarchy.h"
 #include "library.h"
 #include "resources.h"
+#include "systemd.h"
 #include "tree.h"
 
 namespace rcrt::cgroup {
@@ -75,6 +77,14 @@ Status apply(const std::string& name, int parent, const Settings& settings, Uniq
   return {};
 }
 
+Status write_settings(int group, const Settings& settings) {
+  for (const auto& setting : settings.list) {
+    fault_point("cgroup: write setting");
+    RCRT_TRY(write_setting(group, setting));
+  }
+  return {};
+}
+
 std::string group_name(const std::vector<std::string>& path) {
   std::string name;
   for (const auto& part : path) name += (name.empty() ? "" : "/") + part;
@@ -127,6 +137,30 @@ Expected<UniqueFd> make_plain_group(const Hierarchy& hierarchy, const std::vecto
   }
 }
 
+// The scope's name where systemd makes the group.
+const Json* systemd_unit(const Call& call) {
+  auto scope = call.request().find("systemd");
+  return scope == call.request().end() ? nullptr : &scope->at("unit");
+}
+
+Status make_scope(const Call& call, const Hierarchy& hierarchy, const std::vector<std::string>& path,
+                  const Settings& settings, UniqueFd& group) {
+  const Json& scope = call.request().at("systemd");
+  RCRT_TRY(start_scope(scope.at("unit").get<std::string>(), scope.at("slice").get<std::string>(),
+                       scope.at("pid").get<pid_t>(), settings));
+  auto opened = open_group(hierarchy, path);
+  if (!opened)
+    return sdk::fail(opened.error().code, "systemd made the scope in another hierarchy than",
+                     hierarchy.path + "/" + group_name(path), "unmount the second cgroup v2 mount");
+  group = std::move(*opened);
+  return write_settings(group.get(), settings);
+}
+
+Status remove(const Call& call, const Hierarchy& hierarchy, const std::vector<std::string>& path) {
+  if (const Json* unit = systemd_unit(call)) return stop_scope(unit->get<std::string>());
+  return remove_group(hierarchy, path);
+}
+
 Status prepare(Call& call) {
   RCRT_ASSIGN(auto path, split_path(call.text("cgroup_path")));
   RCRT_ASSIGN(Settings settings, convert(resources_of(call), false));
@@ -144,31 +178,27 @@ Status prepare(Call& call) {
   }
 
   UniqueFd group;
-  if (settings.controllers().empty()) {
+  Status done = {};
+  std::optional<TreeLock> lock;
+  if (systemd_unit(call)) {
+    done = make_scope(call, *hierarchy, path, settings, group);
+  } else if (settings.controllers().empty()) {
     auto made = make_plain_group(*hierarchy, path);
     if (!made && settings.list.empty()) return run_without(call, rules, made.error());
     if (!made) return std::unexpected(made.error());
     group = std::move(*made);
-    Status done = {};
-    for (const auto& setting : settings.list)
-      if (done) done = write_setting(group.get(), setting);
-    if (done) done = make_devices(call, group.get(), rules);
-    if (!done) {
-      (void)remove_group(*hierarchy, path);
-      return done;
-    }
+    done = write_settings(group.get(), settings);
   } else {
-    TreeLock lock(*hierarchy);
-    Status done = {};
+    lock.emplace(*hierarchy);
     if (auto parent = make_parents(*hierarchy, path, settings.controllers()); !parent)
       done = std::unexpected(parent.error());
     else
       done = apply(group_name(path), parent->get(), settings, group);
-    if (done) done = make_devices(call, group.get(), rules);
-    if (!done) {
-      (void)remove_group(*hierarchy, path);
-      return done;
-    }
+  }
+  if (done) done = make_devices(call, group.get(), rules);
+  if (!done) {
+    (void)remove(call, *hierarchy, path);
+    return done;
   }
   call.give_fd("cgroup", group.release());
   return {};
@@ -179,7 +209,7 @@ Status release(Call& call) {
   auto hierarchy = find_hierarchy();
   if (!hierarchy) return {};
   TreeLock lock(*hierarchy);
-  auto removed = remove_group(*hierarchy, path);
+  auto removed = remove(call, *hierarchy, path);
   // Where nothing can be written, nothing was made.
   if (!removed && removed.error().code == EROFS) return {};
   return removed;
@@ -209,10 +239,8 @@ Status update(Call& call) {
     TreeLock lock(*hierarchy);
     RCRT_ASSIGN(UniqueFd parent, make_parents(*hierarchy, path, settings.controllers()));
   }
-  for (const auto& setting : settings.list) {
-    fault_point("cgroup: write setting");
-    RCRT_TRY(write_setting(group.get(), setting));
-  }
+  if (const Json* unit = systemd_unit(call)) RCRT_TRY(change_scope(unit->get<std::string>(), settings));
+  RCRT_TRY(write_settings(group.get(), settings));
   if (!rules.empty() && !allows_everything(rules))
     RCRT_TRY(attach_device_program(group.get(), device_program(rules)));
   return {};

@@ -13,6 +13,7 @@ def vm_test(
         libs = [],
         tools = [],
         power_cuts = 0,
+        systemd = False,
         size = "large",
         tags = []):
     """Runs a program as root in the machine; the test passes when it exits with 0.
@@ -32,6 +33,7 @@ def vm_test(
       libs: shared libraries that are loaded by name at run time, "libcgroup.so.2".
       tools: programs of this machine the test observes with, "/usr/sbin/nft".
       power_cuts: how often the machine is killed on the way; see run-vm.
+      systemd: process 1 is systemd, and the program a service of it.
       size: of the test.
       tags: further tags.
     """
@@ -56,6 +58,8 @@ def vm_test(
         args += ["--tool", tool]
     if power_cuts:
         args += ["--power-cuts", str(power_cuts)]
+    if systemd:
+        args += ["--systemd", "yes"]
     native.sh_test(
         name = name,
         size = size,
