@@ -35,6 +35,7 @@ union Message {
   launch::StartedMessage started;
   launch::ExitedMessage exited;
   launch::FailedMessage failed;
+  launch::ListenerMessage listener;
 };
 
 // One message; its descriptor, if any, goes to `fd`. False at the end of the stream.
@@ -107,6 +108,7 @@ bool names_path(Stage stage) {
   switch (stage) {
     case Stage::kMountTarget:
     case Stage::kMount:
+    case Stage::kUnmount:
     case Stage::kCopyUp:
     case Stage::kDevice:
     case Stage::kDeviceLink:
@@ -127,6 +129,18 @@ Error to_error(const launch::FailedMessage& message) {
   error.cause.assign(message.detail, strnlen(message.detail, sizeof message.detail));
   error.exit_code = message.exit_code;
   return error;
+}
+
+Result<void> pass_listener(int socket, int pidfd, const launch::ListenerMessage& message,
+                           const ListenerSink& sink) {
+  UniqueFd listener(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd, message.fd, 0)));
+  if (!listener)
+    return errno_error("cannot take the seccomp listener from the container's process", {},
+                       "it needs CAP_SYS_PTRACE");
+  if (!sink) return error("the seccomp filter notifies, but nobody would be notified");
+  RCRT_TRY(sink(std::move(listener)));
+  if (send_simple(socket, Kind::kGo)) return {};
+  return error("the container's process was killed before it could execute its command");
 }
 
 bool has_ended(int pidfd) {
@@ -158,6 +172,7 @@ struct Launcher::Impl {
   bool record_follows = false;
   bool orphan = false;
   bool paused = false;
+  ListenerSink listener;
 
   Result<ExitRecord> wait();
   // The child's own error. It is about to end: once the monitor has recorded that, the
@@ -217,6 +232,7 @@ Result<void> Launcher::clone(const Json& spec, int cgroup) {
 Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   Impl& impl = *impl_;
   impl.orphan = request.orphan;
+  impl.listener = request.listener;
   RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request), impl.cloned));
   RCRT_ASSIGN(UniqueFd memory, plan_in_memory(prepared.plan));
   fault_point("launcher.commit.before");
@@ -279,6 +295,8 @@ Result<void> Launcher::go() {
     if (!*more) break;
     if (message.kind == Kind::kFailed) return impl.failure(message.failed);
     if (message.kind == Kind::kConsole) impl.console = std::move(fd);
+    if (message.kind == Kind::kListener)
+      RCRT_TRY(pass_listener(impl.sync.get(), impl.process.pidfd.get(), message.listener, impl.listener));
   }
   if (!read) return error("the container's process was killed before it could execute its command");
   impl.sync.reset();
@@ -305,7 +323,7 @@ Result<void> Launcher::resume() {
   return error("the container's process was killed before it could execute its command");
 }
 
-Result<void> start_waiting(int socket) {
+Result<void> start_waiting(int socket, int pidfd, const ListenerSink& listener) {
   if (!send_simple(socket, Kind::kGo)) return error("the container's process does not wait any more");
   for (;;) {
     Message message = {};
@@ -313,6 +331,7 @@ Result<void> start_waiting(int socket) {
     RCRT_ASSIGN(bool more, receive(socket, message, fd));
     if (!more) return {};
     if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
+    if (message.kind == Kind::kListener) RCRT_TRY(pass_listener(socket, pidfd, message.listener, listener));
   }
 }
 

@@ -18,6 +18,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,14 @@
 #include "core/json.h"
 
 namespace rcrt {
+
+// Takes the listener of a seccomp filter that notifies an agent: the filter is loaded, and the
+// command is executed when this returns.
+using ListenerSink = std::function<Result<void>(UniqueFd listener)>;
+
+// Instead of executing a command: the mounts of the specification are made, or those on their
+// targets go, in the namespaces that are joined.
+enum class MountsOnly { no, add, remove };
 
 struct LaunchRequest {
   std::string id;
@@ -63,7 +72,9 @@ struct LaunchRequest {
   std::vector<int> preserve;  // borrowed; become 3, 4, ... in the container
   bool no_pivot = false;      // chroot instead of pivot_root
   bool keep_keyring = false;  // no session keyring of its own
-  std::string executable;     // executed instead of process.args[0]
+  MountsOnly mounts_only = MountsOnly::no;
+  std::string executable;  // executed instead of process.args[0]
+  ListenerSink listener;   // for a seccomp filter that notifies an agent
   // Instead of a root and namespaces of its own: those of the process behind a pidfd.
   struct Join {
     UniqueFd pidfd;
@@ -94,8 +105,8 @@ struct ExitRecord {
 Result<ExitRecord> read_exit_record(const std::string& path);
 
 // Says go to a process that waits at its start_listener, to which `socket` is connected;
-// returns when it has executed its command, or its Error.
-Result<void> start_waiting(int socket);
+// returns when it has executed its command, or its Error. `pidfd` is its own, borrowed.
+Result<void> start_waiting(int socket, int pidfd, const ListenerSink& listener);
 
 class Launcher {
  public:

@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <linux/nsfs.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,6 +51,14 @@ Result<UniqueFd> open_bind(const PlanDraft::Mount& mount, uint32_t root_propagat
   return tree;
 }
 
+// A mount namespace lists its mounts in the order in which they were made: as the
+// specification has them when the process itself makes all. It cannot where the way to the
+// source, or what is there, is closed to it, or where the clone has to be a peer of the machine's.
+bool binds_inside(const PlanDraft& draft, const PlanDraft::Mount& mount) {
+  return draft.is_new(CLONE_NEWNS) && !draft.has(CLONE_NEWUSER) && !mount.map_ids &&
+         (draft.root_propagation & (kPrivate | kSlave)) != 0 && !mount.source.starts_with("/proc/");
+}
+
 Result<UniqueFd> open_namespace(const PlanDraft::Namespace& space) {
   UniqueFd fd(open(space.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return errno_error("cannot open the namespace of " + space.where, space.path);
@@ -71,6 +80,19 @@ Result<std::string> read_filter(int fd) {
   if (pread(fd, filter.data(), filter.size(), 0) != static_cast<ssize_t>(filter.size()))
     return errno_error("cannot read the seccomp filter");
   return filter;
+}
+
+// A filter that asks an agent has a listener; one flag is for such filters only.
+Result<void> ask_for_listener(PlanExtras& extras, bool wanted) {
+  if (!notifies(extras.seccomp)) {
+    extras.seccomp_flags &= ~static_cast<uint32_t>(SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    return {};
+  }
+  if (!wanted)
+    return error("the seccomp profile has SCMP_ACT_NOTIFY, but nobody would be notified", {},
+                 "set linux.seccomp.listenerPath of a bundle's config.json");
+  extras.seccomp_flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  return {};
 }
 
 // Descriptors in the order in which they will travel.
@@ -155,6 +177,10 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   if (!request.root && !joins) return error("cannot start the container: it has no root");
   if (request.cleanup_command.size() > 62) return error("the clean-up command is too long");
 
+  if (draft.joins_user_ahead() && !request.orphan)
+    return error("cannot join a user namespace", {}, "join a pid namespace with it, or use rcrt-oci",
+                 ENOTSUP);
+
   PreparedLaunch prepared;
   prepared.new_network = draft.is_new(CLONE_NEWNET);
   if (request.networks_follow && prepared.new_network)
@@ -171,12 +197,15 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   extras.no_pivot = request.no_pivot;
   extras.keep_keyring = request.keep_keyring;
   extras.executable = request.executable;
+  extras.mounts_only = request.mounts_only != MountsOnly::no;
+  extras.unmount = request.mounts_only == MountsOnly::remove;
   if (!request.exit_path.empty()) {
     RCRT_ASSIGN(extras.exit_path, absolute(request.exit_path));
   }
   if (request.seccomp) {
     RCRT_ASSIGN(extras.seccomp, read_filter(request.seccomp.get()));
     RCRT_ASSIGN(extras.seccomp_flags, seccomp_flags(request.seccomp_flags));
+    RCRT_TRY(ask_for_listener(extras, static_cast<bool>(request.listener)));
   }
   if (!cloned) {
     UniqueFd theirs;
@@ -203,7 +232,7 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   for (auto& mount : draft.mounts) {
     extras.mount_fds.push_back(-1);
     extras.file_targets.push_back(false);
-    if (!mount.bind()) continue;
+    if (!mount.bind() || (request.orphan && binds_inside(draft, mount))) continue;
     RCRT_ASSIGN(UniqueFd tree, open_bind(mount, draft.root_propagation));
     if (mount.map_ids) {
       RCRT_ASSIGN(int users, user_namespaces.get(mount.uid_map, mount.gid_map));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/plan_builder.h"
 
+#include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 
@@ -43,17 +44,7 @@ void complete_mappings(PlanDraft& draft) {
   }
 }
 
-void check_together(const PlanDraft& draft, PlanFor purpose) {
-  const bool own_mounts = draft.is_new(CLONE_NEWNS);
-  if (!draft.has(CLONE_NEWNS) && purpose == PlanFor::container)
-    bad("linux.namespaces", "", "one of type mount is needed");
-  if (!own_mounts && (!draft.masked.empty() || !draft.readonly.empty()))
-    bad("linux.maskedPaths", "", "it needs a new namespace of type mount");
-  if (draft.has(CLONE_NEWUSER)) {
-    for (auto& space : draft.namespaces)
-      if (space.type == CLONE_NEWUSER && !space.path.empty() && draft.is_new(CLONE_NEWPID))
-        bad(space.where, space.path, "a joined user namespace needs a joined pid namespace");
-  }
+void check_together(const PlanDraft& draft) {
   if (draft.args.size() > 100000 || draft.env.size() > 100000)
     bad("process.args", std::to_string(draft.args.size()), "at most 100000 arguments and variables");
 }
@@ -69,6 +60,10 @@ bool PlanDraft::is_new(uint32_t type) const {
                      [=](auto& space) { return space.type == type && space.path.empty(); });
 }
 
+bool PlanDraft::joins(uint32_t type) const { return has(type) && !is_new(type); }
+
+bool PlanDraft::joins_user_ahead() const { return joins(CLONE_NEWUSER) && is_new(CLONE_NEWPID); }
+
 Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose) {
   PlanDraft draft;
   try {
@@ -81,11 +76,19 @@ Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose) {
     draft.readonly_root = config["root"]["readonly"].flag();
     read_names(config, draft);
     complete_mappings(draft);
-    check_together(draft, purpose);
+    if (purpose == PlanFor::container) draft.affinity.clear();  // it is for exec alone
+    check_together(draft);
   } catch (plan_json::Bad& bad) {
     return std::unexpected(std::move(bad.error));
   }
   return draft;
+}
+
+bool notifies(const std::string& filter) {
+  const auto* at = reinterpret_cast<const sock_filter*>(filter.data());
+  return std::any_of(at, at + filter.size() / sizeof *at, [](const sock_filter& one) {
+    return one.code == (BPF_RET | BPF_K) && (one.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;
+  });
 }
 
 Result<uint32_t> seccomp_flags(const std::vector<std::string>& names) {
@@ -98,10 +101,10 @@ Result<uint32_t> seccomp_flags(const std::vector<std::string>& names) {
     } else if (name == "SECCOMP_FILTER_FLAG_TSYNC") {
       // One thread only: nothing to synchronise.
     } else if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") {
-      return error("cannot use the seccomp flag", name,
-                   "it needs a notification listener, which is not supported");
+      flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     } else {
-      return error("unknown seccomp flag", name, "use SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW or _TSYNC");
+      return error("unknown seccomp flag", name,
+                   "use SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW, _TSYNC or _WAIT_KILLABLE_RECV");
     }
   }
   return flags;

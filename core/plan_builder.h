@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,8 @@ struct PlanDraft {
     bool early = false;                           // made before the plan was there
     bool cover = false;    // early: masked and read-only paths below it are covered then, too
     bool devices = false;  // early: the devices are made then, too
-    bool bind() const { return type.empty(); }
+    bool remount = false;  // changes what is mounted there
+    bool bind() const { return type.empty() && !remount; }
     bool operator==(const Mount&) const = default;
   };
   struct Namespace {
@@ -74,6 +76,7 @@ struct PlanDraft {
   std::optional<int> io_priority;
   std::optional<Scheduler> scheduler;
   std::string apparmor, selinux;
+  std::vector<uint64_t> affinity;  // a bit set of CPUs; empty: as it is
 
   // root, mounts, names
   bool readonly_root = false;
@@ -90,10 +93,18 @@ struct PlanDraft {
   std::vector<std::string> masked, readonly;
   uint32_t root_propagation = 0;  // MS_*
   std::optional<uint32_t> personality;
+  struct MemoryPolicy {
+    int mode = 0;                 // MPOL_* and MPOL_F_*
+    std::vector<uint64_t> nodes;  // a bit set
+  };
+  std::optional<MemoryPolicy> memory_policy;
   bool setup_dev = true;
 
   bool has(uint32_t type) const;     // the container does not share the caller's
   bool is_new(uint32_t type) const;  // a new one is made
+  bool joins(uint32_t type) const;   // one that exists is joined
+  // A process's pid namespace is made with it: in the user namespace it joins it must be already.
+  bool joins_user_ahead() const;
 };
 
 // A container of its own, or a further process in one that exists.
@@ -104,6 +115,12 @@ Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose = PlanFor::contai
 
 // What the configuration may name.
 std::vector<std::string> known_mount_options();
+std::vector<std::string> known_memory_modes();
+std::vector<std::string> known_memory_flags();
+
+// "0-3,7" as a bit set, at least one bit; nothing when it is not such a list, or beyond `most`.
+inline constexpr unsigned kMaxCpus = 8192;  // of the largest kernels
+std::optional<std::vector<uint64_t>> bit_set(std::string_view list, unsigned most);
 
 // For a process that is made before its plan is there.
 struct EarlyPlan {
@@ -116,6 +133,8 @@ struct EarlyPlan {
 // wrong it says nothing; build_plan() does.
 std::optional<EarlyPlan> early_plan(const Json& spec);
 
+// The struct sock_filter array asks an agent about some system call.
+bool notifies(const std::string& filter);
 // SECCOMP_FILTER_FLAG_* of the names in linux.seccomp.flags.
 Result<uint32_t> seccomp_flags(const std::vector<std::string>& names);
 
@@ -131,6 +150,7 @@ struct PlanExtras {
   bool init = false;
   bool orphan = false, pause = false, no_pivot = false, keep_keyring = false;
   std::string executable;
+  bool mounts_only = false, unmount = false;
   int start_fd = -1, join_fd = -1;
   uint32_t join_types = 0;
   std::vector<int> preserved;
@@ -138,7 +158,8 @@ struct PlanExtras {
   int root_fd = -1, cgroup_fd = -1, log_fd = -1, sync_fd = -1;
   int relay_out_fd = -1, relay_err_fd = -1, client_out_fd = -1, client_err_fd = -1;
   std::array<int, 3> stdio = {-1, -1, -1};
-  std::vector<int> mount_fds;      // one a mount, -1 for new file systems
+  // One a mount, -1 for new file systems and for what the process binds by itself.
+  std::vector<int> mount_fds;
   std::vector<bool> file_targets;  // one a mount
   std::vector<int> namespace_fds;  // one a namespace, -1 for new ones
 };

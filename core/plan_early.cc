@@ -13,7 +13,7 @@ namespace {
 // A tmpfs without a mode takes that of the folder below it, which is not there yet.
 bool can_be_early(const PlanDraft::Mount& mount) {
   auto is_mode = [](const auto& option) { return option.first == "mode"; };
-  return !mount.bind() && !mount.copy_up &&
+  return !mount.bind() && !mount.remount && !mount.copy_up &&
          (mount.type != "tmpfs" || std::ranges::any_of(mount.options, is_mode));
 }
 

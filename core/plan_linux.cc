@@ -130,6 +130,17 @@ uint32_t read_propagation(const Node& node) {
   return found->second;
 }
 
+// A mount option of every new file system, but of those that have labels by themselves.
+void read_mount_label(const Node& node, PlanDraft& draft) {
+  std::string label = node.text_or("");
+  if (label.empty()) return;
+  for (auto& mount : draft.mounts) {
+    const bool labelled =
+        mount.type == "proc" || mount.type == "sysfs" || mount.type == "mqueue" || mount.type == "cgroup2";
+    if (!mount.type.empty() && !labelled) mount.options.emplace_back("context", label);
+  }
+}
+
 void read_personality(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
   std::string domain = node["domain"].text();
@@ -162,7 +173,9 @@ void read_linux(const Node& config, PlanDraft& draft) {
   draft.readonly = read_paths(config["readonlyPaths"]);
   draft.root_propagation = read_propagation(config["rootfsPropagation"]);
   read_personality(config["personality"], draft);
+  read_memory_policy(config["memoryPolicy"], draft);
   read_devices(config["devices"], draft);
+  read_mount_label(config["mountLabel"], draft);
 }
 
 }  // namespace rcrt::plan_parts

@@ -72,7 +72,7 @@ std::vector<std::string> split(const std::string& option) {
 }
 
 // One option. Returns false when it is the file system's own.
-bool read_option(const std::string& option, const std::string& where, PlanDraft::Mount& mount, bool& bind) {
+bool read_option(const std::string& option, PlanDraft::Mount& mount, bool& bind) {
   if (option == "bind" || option == "rbind") {
     bind = true;
     mount.recursive = option == "rbind";
@@ -102,7 +102,7 @@ bool read_option(const std::string& option, const std::string& where, PlanDraft:
     mount.map_ids_below = option == "ridmap";
     return true;
   }
-  if (option == "remount") bad(where, option, "a mount is made with its options; it cannot be changed here");
+  if (option == "remount") return mount.remount = true;
   return false;
 }
 
@@ -145,7 +145,7 @@ PlanDraft::Mount read_mount(const Node& node) {
   if (mount.type == "rbind") mount.recursive = true;
   for (auto& item : node["options"].items()) {
     for (auto& option : split(item.text())) {
-      if (option.empty() || read_option(option, item.path(), mount, bind)) continue;
+      if (option.empty() || read_option(option, mount, bind)) continue;
       if (auto found = kSuperblock.find(option); found != kSuperblock.end()) {
         if (!found->second.empty()) mount.options.emplace_back(found->second, std::nullopt);
         continue;
@@ -164,6 +164,14 @@ PlanDraft::Mount read_mount(const Node& node) {
     }
   }
 
+  if (mount.remount) {
+    if (mount.map_ids || mount.copy_up)
+      bad(node["options"].path(), "remount",
+          "it changes what is mounted; idmap and tmpcopyup need a new mount");
+    if (bind) mount.options.clear();  // of this mount alone, not of the file system
+    mount.type.clear();
+    return mount;
+  }
   if (bind) {
     if (mount.source.empty()) bad(node["source"].path(), "", "a bind mount needs a source");
     mount.options.clear();  // a bind has none of its own; runc ignores them, too
@@ -195,7 +203,7 @@ void read_mounts(const Node& mounts, PlanDraft& draft) {
 namespace rcrt {
 
 std::vector<std::string> known_mount_options() {
-  std::vector<std::string> names = {"bind",   "rbind",  "defaults", "idmap",
+  std::vector<std::string> names = {"bind",   "rbind",  "defaults", "idmap",    "remount",
                                     "ridmap", "silent", "loud",     "tmpcopyup"};
   for (auto& [name, attribute] : plan_parts::kAttributes) {
     names.push_back(name);

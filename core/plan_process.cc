@@ -60,53 +60,6 @@ void read_rlimits(const Node& rlimits, PlanDraft& draft) {
   }
 }
 
-void read_scheduler(const Node& node, PlanDraft& draft) {
-  if (!node.present()) return;
-  static const std::map<std::string, uint32_t> kPolicies = {{"SCHED_OTHER", SCHED_NORMAL},
-                                                            {"SCHED_FIFO", SCHED_FIFO},
-                                                            {"SCHED_RR", SCHED_RR},
-                                                            {"SCHED_BATCH", SCHED_BATCH},
-                                                            {"SCHED_IDLE", SCHED_IDLE},
-                                                            {"SCHED_DEADLINE", SCHED_DEADLINE},
-                                                            {"SCHED_ISO", 4}};
-  static const std::map<std::string, uint64_t> kFlags = {
-      {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},
-      {"SCHED_FLAG_DL_OVERRUN", 0x04},    {"SCHED_FLAG_KEEP_POLICY", 0x08},
-      {"SCHED_FLAG_KEEP_PARAMS", 0x10},   {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
-      {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
-  PlanDraft::Scheduler scheduler;
-  std::string policy = node["policy"].text();
-  auto found = kPolicies.find(policy);
-  if (found == kPolicies.end())
-    bad(node["policy"].path(), policy,
-        "use SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_ISO, SCHED_IDLE or SCHED_DEADLINE");
-  scheduler.policy = found->second;
-  if (node["nice"].present()) scheduler.nice = static_cast<int32_t>(node["nice"].integer(-20, 19));
-  if (node["priority"].present()) scheduler.priority = static_cast<uint32_t>(node["priority"].integer(0, 99));
-  for (auto& flag : node["flags"].items()) {
-    auto known = kFlags.find(flag.text());
-    if (known == kFlags.end())
-      bad(flag.path(), flag.text(), "use a flag of sched_setattr(2), as SCHED_FLAG_RECLAIM");
-    scheduler.flags |= known->second;
-  }
-  if (node["runtime"].present()) scheduler.runtime = node["runtime"].natural();
-  if (node["deadline"].present()) scheduler.deadline = node["deadline"].natural();
-  if (node["period"].present()) scheduler.period = node["period"].natural();
-  draft.scheduler = scheduler;
-}
-
-void read_io_priority(const Node& node, PlanDraft& draft) {
-  if (!node.present()) return;
-  static const std::map<std::string, int> kClasses = {
-      {"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}};
-  std::string name = node["class"].text();
-  auto found = kClasses.find(name);
-  if (found == kClasses.end())
-    bad(node["class"].path(), name, "use IOPRIO_CLASS_RT, IOPRIO_CLASS_BE or IOPRIO_CLASS_IDLE");
-  int priority = node["priority"].present() ? static_cast<int>(node["priority"].integer(0, 7)) : 0;
-  draft.io_priority = found->second << 13 | priority;
-}
-
 }  // namespace
 
 void read_process(const Node& process, PlanDraft& draft) {
@@ -143,6 +96,7 @@ void read_process(const Node& process, PlanDraft& draft) {
   std::string profile = process["apparmorProfile"].text_or("");
   if (!profile.empty()) draft.apparmor = "exec " + profile;
   draft.selinux = process["selinuxLabel"].text_or("");
+  read_affinity(process["execCPUAffinity"], draft);
 }
 
 }  // namespace rcrt::plan_parts

@@ -68,14 +68,20 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
     if (from.cover) to.flags |= plan::Mount::kCover;
     if (from.devices) to.flags |= plan::Mount::kDevices;
     if (from.copy_up) to.flags |= plan::Mount::kTmpCopyUp;
+    if (extras.unmount) to.flags |= plan::Mount::kUnmount;
+    if (from.remount) to.flags |= plan::Mount::kRemount;
     if (from.type == "proc") to.flags |= plan::Mount::kIsProc;
     if (i < extras.file_targets.size() && extras.file_targets[i]) to.flags |= plan::Mount::kFileTarget;
     to.fd = i < extras.mount_fds.size() ? extras.mount_fds[i] : -1;
     to.target = writer.text(from.target);
     to.type = writer.text_or_none(from.type);
-    to.source = from.bind() ? 0 : writer.text_or_none(from.source);
+    const bool bound_inside = from.bind() && i < extras.mount_fds.size() && to.fd < 0;
+    if (bound_inside) to.flags |= plan::Mount::kBind;
+    if (bound_inside && from.recursive) to.flags |= plan::Mount::kRecursive;
+    to.source = from.bind() && !bound_inside ? 0 : writer.text_or_none(from.source);
     to.options = writer.table(options);
     to.attributes = from.set;
+    to.cleared = from.clear;
     to.recursive_set = from.recursive_set;
     to.recursive_clear = from.recursive_clear;
     to.propagation = from.propagation;
@@ -101,8 +107,7 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
 
 void write_namespaces(const PlanDraft& draft, const PlanExtras& extras, Writer& writer, plan::Plan& plan) {
   std::vector<plan::JoinNamespace> join;
-  bool joins_user = false;
-  for (auto& space : draft.namespaces) joins_user |= space.type == CLONE_NEWUSER && !space.path.empty();
+  const bool joins_user = draft.joins(CLONE_NEWUSER) && !draft.joins_user_ahead();
   for (size_t i = 0; i < draft.namespaces.size(); ++i) {
     auto& space = draft.namespaces[i];
     if (!space.path.empty()) {
@@ -157,6 +162,11 @@ void write_process(const PlanDraft& draft, Writer& writer, plan::Plan& plan) {
   plan.oom_score = draft.oom_score.value_or(0);
   plan.io_priority = draft.io_priority.value_or(0);
   plan.personality = draft.personality.value_or(0);
+  plan.affinity = writer.table(draft.affinity);
+  if (draft.memory_policy) {
+    plan.memory_policy = draft.memory_policy->mode;
+    plan.memory_nodes = writer.table(draft.memory_policy->nodes);
+  }
   if (draft.console_size) std::tie(plan.console_rows, plan.console_columns) = *draft.console_size;
   if (draft.scheduler) {
     auto& from = *draft.scheduler;
@@ -168,7 +178,7 @@ void write_process(const PlanDraft& draft, Writer& writer, plan::Plan& plan) {
 uint64_t flags_of(const PlanDraft& draft, const PlanExtras& extras) {
   uint64_t flags = 0;
   auto set = [&](bool on, uint64_t flag) { flags |= on ? flag : 0; };
-  set(draft.is_new(CLONE_NEWNS), plan::Plan::kNewMountNs);
+  set(draft.has(CLONE_NEWNS) && extras.join_fd < 0, plan::Plan::kOwnMountNs);
   set(draft.readonly_root, plan::Plan::kReadonlyRoot);
   set(draft.no_new_privileges, plan::Plan::kNoNewPrivileges);
   set(draft.terminal, plan::Plan::kTerminal);
@@ -182,6 +192,9 @@ uint64_t flags_of(const PlanDraft& draft, const PlanExtras& extras) {
   set(draft.io_priority.has_value(), plan::Plan::kIoPriority);
   set(draft.scheduler.has_value(), plan::Plan::kScheduler);
   set(draft.personality.has_value(), plan::Plan::kPersonality);
+  set(draft.memory_policy.has_value(), plan::Plan::kMemoryPolicy);
+  set(extras.mounts_only, plan::Plan::kMountsOnly);
+  set(draft.joins_user_ahead(), plan::Plan::kJoinUserAhead);
   set(draft.setup_dev, plan::Plan::kSetupDev);
   set(draft.has(CLONE_NEWUSER) || (extras.join_types & CLONE_NEWUSER), plan::Plan::kUserNamespace);
   set(extras.orphan, plan::Plan::kOrphan);

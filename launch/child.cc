@@ -110,7 +110,7 @@ void wait_for_go(const Child& child) {
 }
 
 void run_child(Child& child) {
-  const bool own_mounts = child.has(plan::Plan::kNewMountNs);
+  const bool own_root = child.plan->root_fd >= 0;
   const bool privileged_seccomp = child.has(plan::Plan::kSeccomp) && !child.has(plan::Plan::kNoNewPrivileges);
   int slave = -1;
 
@@ -120,10 +120,11 @@ void run_child(Child& child) {
   join_namespaces(child);
   loopback_up(child);
   if (!child.early) unshare_placed(child);
+  if (child.has(plan::Plan::kMountsOnly)) change_mounts(child);
   if (!child.has(plan::Plan::kKeepKeyring)) join_session_keyring(child);
   sys::umask(0);
 
-  if (own_mounts) {
+  if (own_root) {
     attach_root(child);
     make_mounts(child);
     if (child.has(plan::Plan::kSetupDev) && !child.early_devices) make_devices(child);
@@ -133,7 +134,7 @@ void run_child(Child& child) {
   set_names(child);
   if (!child.early_sysctls) set_sysctls(child);
   set_security_label(child);
-  if (own_mounts) {
+  if (own_root) {
     mask_paths(child);
     protect_paths(child);
     make_root_readonly(child);

@@ -63,7 +63,8 @@ void make_root_readonly(const Child& child);
 
 // mounts.cc
 void make_mounts(Child& child);
-void make_early_mounts(Child& child);  // and what belongs in them
+[[noreturn]] void change_mounts(Child& child);  // of the namespace it has joined
+void make_early_mounts(Child& child);           // and what belongs in them
 
 // copy_up.cc: copies the tree `from` into `to`; a negative errno on failure.
 long copy_up(int from, int to);

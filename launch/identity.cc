@@ -92,8 +92,13 @@ void load_seccomp(const Child& child) {
     const sock_filter* filter;
   } program = {static_cast<unsigned short>(child.plan->seccomp.count),
                child.table<sock_filter>(child.plan->seccomp)};
-  long error = sys::call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, child.plan->seccomp_flags, sys::arg(&program));
-  if (error < 0) fail(child, Stage::kSeccomp, error);
+  long result =
+      sys::call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, child.plan->seccomp_flags, sys::arg(&program));
+  if (result < 0) fail(child, Stage::kSeccomp, result);
+  if ((child.plan->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0) return;
+  ListenerMessage message = {Kind::kListener, static_cast<int32_t>(result)};
+  if (sys::write(child.sync, &message, sizeof message) != sizeof message) sys::exit(125);
+  wait_for_go(child);
 }
 
 }  // namespace rcrt::launch

@@ -7,6 +7,8 @@
 namespace rcrt::launch {
 namespace {
 
+constexpr int kDetach = 2, kNoFollow = 8;  // MNT_DETACH, UMOUNT_NOFOLLOW
+
 bool same(const char* left, const char* right) {
   size_t size = strlen(left);
   return size == strlen(right) && memcmp(left, right, size) == 0;
@@ -48,6 +50,18 @@ int bind_instead(const plan::Mount& mount, const char* type) {
   return fd;
 }
 
+// Options of the file system itself; a negative errno, and then the kernel's words are in `fs`.
+long set_options(const Child& child, const plan::Mount& mount, int fs) {
+  long error = 0;
+  auto* options = child.table<plan::Option>(mount.options);
+  for (uint32_t i = 0; error >= 0 && i < mount.options.count; ++i) {
+    const char* key = child.string(options[i].key);
+    const char* value = child.string(options[i].value);
+    error = sys::fsconfig(fs, value != nullptr ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0);
+  }
+  return error;
+}
+
 int make_filesystem(const Child& child, const plan::Mount& mount, const char* mode) {
   const char* type = child.string(mount.type);
   const char* target = child.string(mount.target);
@@ -61,12 +75,7 @@ int make_filesystem(const Child& child, const plan::Mount& mount, const char* mo
   long error = 0;
   if (const char* source = child.string(mount.source); source != nullptr)
     error = sys::fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0);
-  auto* options = child.table<plan::Option>(mount.options);
-  for (uint32_t i = 0; error >= 0 && i < mount.options.count; ++i) {
-    const char* key = child.string(options[i].key);
-    const char* value = child.string(options[i].value);
-    error = sys::fsconfig(fs, value != nullptr ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0);
-  }
+  if (error >= 0) error = set_options(child, mount, fs);
   if (error >= 0 && mode != nullptr) error = sys::fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode, 0);
   if (error >= 0) error = sys::fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
   int made = -1;
@@ -85,34 +94,86 @@ int make_filesystem(const Child& child, const plan::Mount& mount, const char* mo
   return made;
 }
 
+void change(const Child& child, int fd, const char* target, const mount_attr& attributes, int recursive) {
+  mount_attr copy = attributes;
+  if ((copy.attr_set | copy.attr_clr | copy.propagation) == 0) return;
+  int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &copy);
+  if (error < 0) fail(child, Stage::kMount, error, target);
+}
+
 void set_attributes(const Child& child, int fd, const plan::Mount& mount) {
   const char* target = child.string(mount.target);
-  if (mount.recursive_set != 0 || mount.recursive_clear != 0) {
-    mount_attr attributes = {};
-    attributes.attr_set = mount.recursive_set;
-    attributes.attr_clr = mount.recursive_clear;
-    int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes);
-    if (error < 0) fail(child, Stage::kMount, error, target);
+  change(child, fd, target, {.attr_set = mount.recursive_set, .attr_clr = mount.recursive_clear},
+         AT_RECURSIVE);
+  change(child, fd, target, {.propagation = mount.propagation},
+         mount.propagation_recursive ? AT_RECURSIVE : 0);
+}
+
+int clone_source(const Child& child, const plan::Mount& mount) {
+  const char* source = child.string(mount.source);
+  int tree = sys::open_tree(
+      AT_FDCWD, source,
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (mount.flags & plan::Mount::kRecursive ? AT_RECURSIVE : 0));
+  if (tree < 0) fail(child, Stage::kBindSource, tree, source);
+  set_attributes(child, tree, mount);
+  change(child, tree, child.string(mount.target), {.attr_set = mount.attributes, .attr_clr = mount.cleared},
+         0);
+  return tree;
+}
+
+bool is_file(const Child& child, int tree, const char* target) {
+  struct statx status;
+  int error = sys::statx(tree, "", AT_EMPTY_PATH, STATX_TYPE, &status);
+  if (error < 0) fail(child, Stage::kMount, error, target);
+  return (status.stx_mode & S_IFMT) != S_IFDIR;
+}
+
+// The option "remount": other attributes, other options of the file system, for what is there.
+void change_mount(const Child& child, const plan::Mount& mount) {
+  const char* target = child.string(mount.target);
+  int at = open_in_root(child.root, target, O_PATH);
+  if (at < 0) fail(child, Stage::kMountTarget, at, target);
+  if (mount.options.count > 0) {
+    int fs = sys::fspick(at, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    if (fs < 0) fail(child, Stage::kMount, fs, target);
+    long error = set_options(child, mount, fs);
+    if (error >= 0) error = sys::fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0);
+    if (error < 0) fail(child, Stage::kMount, error, target, KernelWords(fs).words());
+    sys::close(fs);
   }
-  if (mount.propagation != 0) {
-    mount_attr attributes = {};
-    attributes.propagation = mount.propagation;
-    int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH | (mount.propagation_recursive ? AT_RECURSIVE : 0),
-                                   &attributes);
-    if (error < 0) fail(child, Stage::kMount, error, target);
-  }
+  change(child, at, target, {.attr_set = mount.attributes, .attr_clr = mount.cleared}, 0);
+  set_attributes(child, at, mount);
+  sys::close(at);
+}
+
+// By its folder: what is mounted there may be a file.
+void unmount(const Child& child, const plan::Mount& mount) {
+  const char *target = child.string(mount.target), *name = nullptr;
+  int at = open_in_root(child.root, target, O_PATH | O_NOFOLLOW);
+  if (at < 0) fail(child, Stage::kUnmount, at, target);
+  sys::close(at);
+  int folder = open_parent(child.root, target, &name);
+  long error = folder < 0 ? folder : sys::fchdir(folder);
+  if (error >= 0) error = sys::umount2(name, kDetach | kNoFollow);
+  if (error < 0)
+    fail(child, Stage::kUnmount, error, target, error == -EINVAL ? "it is not a mount point" : nullptr);
+  sys::close(folder);
 }
 
 void make_mount(Child& child, const plan::Mount& mount, int early) {
   const char* target = child.string(mount.target);
   const uint64_t resolve = mount.flags & plan::Mount::kNoSymlinks ? RESOLVE_NO_SYMLINKS : 0;
-  bool existed = false;
-  int at = open_or_create(child.root, target, mount.flags & plan::Mount::kFileTarget, resolve, &existed);
+  bool existed = false, as_file = mount.flags & plan::Mount::kFileTarget;
+  int fd = early >= 0 ? early : child.fd(mount.fd);
+  if (mount.flags & plan::Mount::kBind) {
+    fd = clone_source(child, mount);
+    as_file = is_file(child, fd, target);
+  }
+  int at = open_or_create(child.root, target, as_file, resolve, &existed);
   if (at < 0)
     fail(child, Stage::kMountTarget, at, target,
          at == -ELOOP && resolve != 0 ? "it must be a folder, not a symbolic link" : nullptr);
 
-  int fd = early >= 0 ? early : child.fd(mount.fd);
   if (early >= 0) {
     set_attributes(child, fd, mount);
   } else if (fd < 0) {
@@ -131,12 +192,8 @@ void make_mount(Child& child, const plan::Mount& mount, int early) {
     if (existed && (mount.flags & plan::Mount::kTmpCopyUp)) {
       if (long error = copy_up(at, fd); error < 0) fail(child, Stage::kCopyUp, error, target);
     }
-    if ((mount.flags & plan::Mount::kTmpCopyUp) && (mount.attributes & MOUNT_ATTR_RDONLY)) {
-      mount_attr attributes = {};
-      attributes.attr_set = MOUNT_ATTR_RDONLY;
-      int error = sys::mount_setattr(fd, "", AT_EMPTY_PATH, &attributes);
-      if (error < 0) fail(child, Stage::kMount, error, target);
-    }
+    if ((mount.flags & plan::Mount::kTmpCopyUp) && (mount.attributes & MOUNT_ATTR_RDONLY))
+      change(child, fd, target, {.attr_set = MOUNT_ATTR_RDONLY}, 0);
     set_attributes(child, fd, mount);
   }
   int error = sys::move_mount(fd, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
@@ -154,7 +211,24 @@ void make_mount(Child& child, const plan::Mount& mount, int early) {
 void make_mounts(Child& child) {
   auto* mounts = child.table<plan::Mount>(child.plan->mounts);
   for (uint32_t i = 0; i < child.plan->mounts.count; ++i)
-    make_mount(child, mounts[i], mounts[i].flags & plan::Mount::kEarly ? child.early_mounts[i] : -1);
+    if (mounts[i].flags & plan::Mount::kRemount)
+      change_mount(child, mounts[i]);
+    else
+      make_mount(child, mounts[i], mounts[i].flags & plan::Mount::kEarly ? child.early_mounts[i] : -1);
+}
+
+void change_mounts(Child& child) {
+  child.root = sys::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (child.root < 0) fail(child, Stage::kAttachRoot, child.root);
+  sys::umask(0);
+  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
+  if (child.plan->mounts.count > 0 && mounts[0].flags & plan::Mount::kUnmount) {
+    for (uint32_t i = 0; i < child.plan->mounts.count; ++i) unmount(child, mounts[i]);
+  } else {
+    make_mounts(child);
+  }
+  wait_for_go(child);
+  sys::exit(0);
 }
 
 void make_early_mounts(Child& child) {

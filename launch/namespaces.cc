@@ -42,6 +42,18 @@ void become_root(const Child& child) {
     fail(child, Stage::kBecomeRoot, error, "setresuid", "user 0 must be mapped");
 }
 
+// False when it may work from within the user namespace.
+bool join_one(const Child& child, const plan::JoinNamespace& join, bool last) {
+  // The monitor has joined a pid namespace for us: only children of the caller enter it.
+  const uint32_t types = join.type & ~static_cast<uint32_t>(CLONE_NEWPID);
+  if (types == 0) return true;
+  int error = sys::setns(child.fd(join.fd), static_cast<int>(types));
+  if (error == -EPERM && !last) return false;
+  if (error < 0) fail(child, Stage::kJoinNamespace, error, name_of(types));
+  if (types & CLONE_NEWUSER) become_root(child);
+  return true;
+}
+
 }  // namespace
 
 void wait_for_id_maps(const Child& child) {
@@ -54,15 +66,20 @@ void wait_for_id_maps(const Child& child) {
   become_root(child);
 }
 
-// The monitor has joined a pid namespace for us: only children of the caller enter it.
 void join_namespaces(const Child& child) {
   auto* join = child.table<plan::JoinNamespace>(child.plan->join);
-  for (uint32_t i = 0; i < child.plan->join.count; ++i) {
-    const uint32_t types = join[i].type & ~static_cast<uint32_t>(CLONE_NEWPID);
-    if (types == 0) continue;
-    if (int error = sys::setns(child.fd(join[i].fd), static_cast<int>(types)); error < 0)
-      fail(child, Stage::kJoinNamespace, error, name_of(types));
-    if (types & CLONE_NEWUSER) become_root(child);
+  const bool ahead = child.has(plan::Plan::kJoinUserAhead);
+  if (ahead) become_root(child);
+  // The user namespace in between: some of the others may be the machine's, which are
+  // closed to its root, and some its own, which are closed to a caller who is not root.
+  uint32_t joined = 0;
+  for (int pass = 0; pass < 2; ++pass) {
+    const bool last = pass == 1;
+    for (uint32_t i = 0; i < child.plan->join.count; ++i) {
+      const bool user = join[i].type == CLONE_NEWUSER;
+      if ((joined >> i & 1) || (user && (ahead || !last))) continue;
+      if (join_one(child, join[i], last)) joined |= 1U << i;
+    }
   }
 }
 

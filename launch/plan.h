@@ -13,7 +13,7 @@
 namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr int kMaxEarlyMounts = 32;
 constexpr int kMaxEarlyPlan = 8192;  // bytes
 constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
@@ -35,9 +35,13 @@ struct Mount {
     kTmpCopyUp = 2,   // fill the new tmpfs with what the target held
     kFileTarget = 4,  // a missing target is created as a file
     kIsProc = 8,
-    kEarly = 16,    // made when the early plan came; to be made, in that plan
-    kCover = 32,    // early, "proc" or "sys": sysctls, masked and read-only paths below it come with it
-    kDevices = 64,  // early, "dev": so can devices and links be made
+    kEarly = 16,       // made when the early plan came; to be made, in that plan
+    kCover = 32,       // early, "proc" or "sys": sysctls, masked and read-only paths below it come with it
+    kDevices = 64,     // early, "dev": so can devices and links be made
+    kRemount = 128,    // changes what is mounted on the target
+    kBind = 256,       // a clone of what `source` is in the process's own mount namespace
+    kRecursive = 512,  // and of all below it
+    kUnmount = 1024,   // the mount on the target goes
   };
   uint32_t flags;
   int32_t fd;  // a detached mount to attach, or -1: make `type`
@@ -46,6 +50,7 @@ struct Mount {
   Str source;
   Table options;                            // of Option
   uint64_t attributes;                      // MOUNT_ATTR_* of a new file system
+  uint64_t cleared;                         // MOUNT_ATTR_* taken away, with kRemount and kBind
   uint64_t propagation;                     // MS_SHARED, ... or 0
   uint64_t recursive_set, recursive_clear;  // MOUNT_ATTR_* put on the whole tree when attached
   uint32_t propagation_recursive;
@@ -82,7 +87,7 @@ struct Plan {
   uint32_t magic, version, size, fd_count;
 
   enum Flag : uint64_t {
-    kNewMountNs = 1 << 0,
+    kOwnMountNs = 1 << 0,  // new, or joined before the root is attached
     kReadonlyRoot = 1 << 1,
     kNoNewPrivileges = 1 << 2,
     kTerminal = 1 << 3,
@@ -104,6 +109,9 @@ struct Plan {
     kPause = 1 << 19,        // waits for the client once more, when the mounts are made
     kKeepKeyring = 1 << 20,  // no session keyring of its own
     kNoPivot = 1 << 21,      // chroot instead, for a machine whose root cannot be left
+    kMemoryPolicy = 1 << 22,
+    kJoinUserAhead = 1 << 23,  // the monitor itself joins the user namespace: new ones must belong to it
+    kMountsOnly = 1 << 24,     // the process changes the mounts of where it is, and ends
   };
   uint64_t flags;
 
@@ -151,7 +159,9 @@ struct Plan {
   uint32_t seccomp_flags;
   uint32_t personality;
   int32_t io_priority;
-  Str apparmor, selinux;  // what to write into attr/exec
+  int32_t memory_policy;         // MPOL_* and MPOL_F_*
+  Table memory_nodes, affinity;  // of uint64_t: bit sets
+  Str apparmor, selinux;         // what to write into attr/exec
   struct {
     uint32_t size, policy;
     uint64_t flags;

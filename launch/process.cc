@@ -77,6 +77,19 @@ void set_limits(const Child& child) {
            error == -EPERM ? "raising a hard limit needs CAP_SYS_RESOURCE, which rcrt was started without"
                            : nullptr);
   }
+  const plan::Table cpus = child.plan->affinity, nodes = child.plan->memory_nodes;
+  if (cpus.count > 0)
+    if (long error = sys::call(SYS_sched_setaffinity, 0, static_cast<long>(cpus.count * sizeof(uint64_t)),
+                               sys::arg(child.table<uint64_t>(cpus)));
+        error < 0)
+      fail(child, Stage::kAffinity, error);
+  if (child.has(plan::Plan::kMemoryPolicy))
+    // The kernel takes one bit less than it is told.
+    if (long error = sys::call(SYS_set_mempolicy, child.plan->memory_policy,
+                               nodes.count > 0 ? sys::arg(child.table<uint64_t>(nodes)) : 0,
+                               nodes.count > 0 ? nodes.count * 64 + 1 : 0);
+        error < 0)
+      fail(child, Stage::kMemoryPolicy, error);
   if (child.has(plan::Plan::kScheduler))
     if (long error = sys::call(SYS_sched_setattr, 0, sys::arg(&child.plan->scheduler), 0); error < 0)
       fail(child, Stage::kScheduler, error);

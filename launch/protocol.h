@@ -26,7 +26,9 @@ enum class Stage : uint32_t {
   kPropagation,
   kAttachRoot,
   kMountTarget,
+  kBindSource,
   kMount,
+  kUnmount,
   kCopyUp,
   kDevice,
   kDeviceLink,
@@ -43,6 +45,8 @@ enum class Stage : uint32_t {
   kRlimit,
   kScheduler,
   kIoPriority,
+  kAffinity,
+  kMemoryPolicy,
   kPersonality,
   kSecurityLabel,
   kNoNewPrivileges,
@@ -84,8 +88,12 @@ constexpr const char* stage_text(Stage stage) {
       return "cannot attach the root file system";
     case Stage::kMountTarget:
       return "cannot prepare the mount point";
+    case Stage::kBindSource:
+      return "cannot bind the source";
     case Stage::kMount:
       return "cannot mount";
+    case Stage::kUnmount:
+      return "cannot unmount";
     case Stage::kCopyUp:
       return "cannot copy into the tmpfs";
     case Stage::kDevice:
@@ -118,6 +126,10 @@ constexpr const char* stage_text(Stage stage) {
       return "cannot set the scheduler";
     case Stage::kIoPriority:
       return "cannot set the I/O priority";
+    case Stage::kAffinity:
+      return "cannot set the CPU affinity";
+    case Stage::kMemoryPolicy:
+      return "cannot set the memory policy";
     case Stage::kPersonality:
       return "cannot set the personality";
     case Stage::kSecurityLabel:
@@ -159,6 +171,8 @@ enum class Kind : uint32_t {
   kConsole,  // with the pty's master
   // child to client: the mounts are made, it waits for kGo (only with Plan::kPause)
   kPaused,
+  // child to client, or to whoever starts it: ListenerMessage; it waits for kGo
+  kListener,
 };
 
 // Optional, before the plan: the process is made while the client still prepares, and waits
@@ -197,6 +211,13 @@ struct FailedMessage {
   int32_t exit_code;  // 125, 126, 127
   char object[256];   // what it was done to
   char detail[256];   // the kernel's own words, or a hint
+};
+
+// The filter is loaded. The descriptor is the child's own number: what a filter lets through
+// for sure is write, and no more.
+struct ListenerMessage {
+  Kind kind;
+  int32_t fd;
 };
 
 struct SimpleMessage {

@@ -13,26 +13,22 @@ constexpr uint64_t kShared = 1 << 20;
 }  // namespace
 
 // The root is stacked on "/". Our own "/" stays the old one until the pivot, and needs no
-// path that an unprivileged root of a user namespace could not walk.
+// path that an unprivileged root of a user namespace could not walk. Without a mount
+// namespace of its own it stays detached: nothing of it is seen on the machine.
 void attach_root(Child& child) {
-  uint64_t propagation = child.plan->root_propagation & ~kRecursive;
+  child.root = child.fd(child.plan->root_fd);
+  if (!child.has(plan::Plan::kOwnMountNs)) return;
   // A shared root must not share back what is mounted below: the old tree is a slave then.
+  const uint64_t propagation = child.plan->root_propagation & ~kRecursive;
   mount_attr attributes = {};
   attributes.propagation = propagation == kShared || propagation == kUnbindable ? 1 << 19 : propagation;
   if (int error = sys::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes); error < 0)
     fail(child, Stage::kPropagation, error, "/");
-
-  child.root = child.fd(child.plan->root_fd);
   attributes.propagation = 1 << 18;  // MS_PRIVATE: a clone of a shared mount is its peer
   if (int error = sys::mount_setattr(child.root, "", AT_EMPTY_PATH, &attributes); error < 0)
     fail(child, Stage::kPropagation, error, "root");
   if (int error = sys::move_mount(child.root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH); error < 0)
     fail(child, Stage::kAttachRoot, error);
-  if (propagation == kShared || propagation == kUnbindable) {
-    attributes.propagation = propagation;
-    if (int error = sys::mount_setattr(child.root, "", AT_EMPTY_PATH, &attributes); error < 0)
-      fail(child, Stage::kPropagation, error, "root");
-  }
 }
 
 void make_root_readonly(const Child& child) {
@@ -49,10 +45,24 @@ void make_root_readonly(const Child& child) {
     fail(child, Stage::kReadonlyRoot, error);
 }
 
+namespace {
+
+// Only now: the kernel does not pivot to a shared root.
+void propagate_root(const Child& child) {
+  mount_attr attributes = {};
+  attributes.propagation = child.plan->root_propagation & ~kRecursive;
+  if (attributes.propagation != kShared && attributes.propagation != kUnbindable) return;
+  if (int error = sys::mount_setattr(AT_FDCWD, "/", 0, &attributes); error < 0)
+    fail(child, Stage::kPropagation, error, "root");
+}
+
+}  // namespace
+
 void pivot(const Child& child) {
   if (int error = sys::fchdir(child.root); error < 0) fail(child, Stage::kPivot, error);
-  if (child.has(plan::Plan::kNoPivot)) {
+  if (child.has(plan::Plan::kNoPivot) || !child.has(plan::Plan::kOwnMountNs)) {
     if (long error = sys::call(SYS_chroot, sys::arg(".")); error < 0) fail(child, Stage::kPivot, error);
+    if (child.has(plan::Plan::kOwnMountNs)) propagate_root(child);
     return;
   }
   if (int error = sys::pivot_root(".", "."); error < 0)
@@ -61,6 +71,7 @@ void pivot(const Child& child) {
   // The old root is now stacked on the new one; "." is the old root.
   if (int error = sys::umount2(".", kDetach); error < 0) fail(child, Stage::kPivot, error, "old root");
   if (int error = sys::chdir("/"); error < 0) fail(child, Stage::kPivot, error);
+  propagate_root(child);
 }
 
 }  // namespace rcrt::launch

@@ -108,6 +108,9 @@ inline int mount_setattr(int dir, const char* path, unsigned flags, mount_attr* 
   return call(SYS_mount_setattr, dir, arg(path), flags, arg(attributes), sizeof *attributes);
 }
 inline int fsopen(const char* type, unsigned flags) { return call(SYS_fsopen, arg(type), flags); }
+inline int fspick(int dir, const char* path, unsigned flags) {
+  return call(SYS_fspick, dir, arg(path), flags);
+}
 inline int fsconfig(int fd, unsigned command, const char* key, const void* value, int extra) {
   return call(SYS_fsconfig, fd, command, arg(key), arg(value), extra);
 }

@@ -42,6 +42,32 @@ long write_proc(int pid, const char* file, const char* text) {
   return written;
 }
 
+bool set_oom_score(Monitor& monitor, int pid) {
+  if ((monitor.plan->flags & plan::Plan::kOomScore) == 0) return true;
+  char text[24];
+  append_number(text, monitor.plan->oom_score);
+  long error = write_proc(pid, "oom_score_adj", text);
+  if (error >= 0) return true;
+  report_failure(monitor, Stage::kOomScore, error, text);
+  return false;
+}
+
+// There is no way back from a user namespace: only where the monitor ends once the process
+// is made. What takes the machine's privileges is done first, on ourselves.
+bool join_user(Monitor& monitor) {
+  if ((monitor.plan->flags & plan::Plan::kJoinUserAhead) == 0) return true;
+  if (!set_oom_score(monitor, sys::getpid())) return false;
+  auto* join = plan::table<plan::JoinNamespace>(monitor.plan, monitor.plan->join);
+  for (uint32_t i = 0; i < monitor.plan->join.count; ++i) {
+    if (join[i].type != CLONE_NEWUSER) continue;
+    if (long error = sys::setns(monitor.fd(join[i].fd), CLONE_NEWUSER); error < 0) {
+      report_failure(monitor, Stage::kJoinNamespace, error, "user");
+      return false;
+    }
+  }
+  return true;
+}
+
 // A time namespace's offsets can be set only before a process enters it, and only its
 // children enter the one we unshare. pid namespaces are joined by children, too.
 bool enter_for_children(Monitor& monitor, int* own_time, int* own_pid) {
@@ -65,7 +91,7 @@ bool enter_for_children(Monitor& monitor, int* own_time, int* own_pid) {
       return false;
     }
   }
-  return true;
+  return join_user(monitor);
 }
 
 // What the clean-up command needs back. A failure here cannot happen to one who was there.
@@ -94,16 +120,6 @@ bool map_ids(Monitor& monitor) {
   if (error >= 0) error = launch::send_message(monitor.child, &mapped, sizeof mapped);
   if (error >= 0) return true;
   report_failure(monitor, Stage::kIdMap, error, failed);
-  return false;
-}
-
-bool set_oom_score(Monitor& monitor) {
-  if ((monitor.plan->flags & plan::Plan::kOomScore) == 0) return true;
-  char text[24];
-  append_number(text, monitor.plan->oom_score);
-  long error = write_proc(monitor.pid, "oom_score_adj", text);
-  if (error >= 0) return true;
-  report_failure(monitor, Stage::kOomScore, error, text);
   return false;
 }
 
@@ -223,11 +239,12 @@ bool adopt(Monitor& monitor) {
   keep_few(monitor);
   monitor.log = monitor.fd(plan.log_fd);
   if (monitor.pid < 0) return false;
-  if (!map_ids(monitor) || !set_oom_score(monitor)) {
+  const bool scored = plan.flags & plan::Plan::kJoinUserAhead;
+  if (!map_ids(monitor) || !(scored || set_oom_score(monitor, monitor.pid))) {
     end_child(monitor);
     return false;
   }
-  if (plan.flags & plan::Plan::kNewMountNs) {
+  if (plan.flags & plan::Plan::kOwnMountNs) {
     char path[64];
     append(append_number(append(path, "/proc/"), monitor.pid), "/ns/mnt");
     monitor.mount_namespace = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);  // only saves time

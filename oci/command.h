@@ -37,6 +37,7 @@ struct Command {
 std::vector<Command> lifecycle_commands();  // create, run, start, state, kill, delete
 std::vector<Command> list_commands();       // list, ps
 std::vector<Command> exec_commands();
+std::vector<Command> mounts_commands();
 std::vector<Command> control_commands();  // pause, resume, update, events
 std::vector<Command> about_commands();    // spec, features
 

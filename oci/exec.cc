@@ -10,15 +10,22 @@
 namespace rcrt::oci {
 namespace {
 
+// Neither a sign nor a leading zero: nothing that others might read as another user.
+Result<int64_t> id_number(const std::string& text, const char* option) {
+  RCRT_ASSIGN(int64_t value, number(text, option));
+  if (value < 0 || value > 4294967294 || std::to_string(value) != text)
+    return error(std::string("invalid value for --") + option, text, "give a number, 0 to 4294967294",
+                 EINVAL);
+  return value;
+}
+
 Result<void> set_user(Json& process, const std::string& user) {
   auto colon = user.find(':');
-  RCRT_ASSIGN(int64_t uid, number(user.substr(0, colon), "user"));
+  RCRT_ASSIGN(int64_t uid, id_number(user.substr(0, colon), "user"));
   int64_t gid = 0;
   if (colon != std::string::npos) {
-    RCRT_ASSIGN(gid, number(user.substr(colon + 1), "user"));
+    RCRT_ASSIGN(gid, id_number(user.substr(colon + 1), "user"));
   }
-  if (uid < 0 || gid < 0 || uid > 4294967294 || gid > 4294967294)
-    return error("invalid value for --user", user, "give UID or UID:GID, 0 to 4294967294", EINVAL);
   Json& member = process["user"];
   if (!member.is_object()) member = Json::object();
   member["uid"] = static_cast<uint64_t>(uid);
@@ -69,8 +76,7 @@ Result<Json> process_of(Context& context, const Arguments& arguments) {
   }
   if (arguments.has("user")) RCRT_TRY(set_user(process, arguments.text("user")));
   for (const auto& word : arguments.texts("additional-gids")) {
-    RCRT_ASSIGN(int64_t gid, number(word, "additional-gids"));
-    if (gid < 0) return error("invalid value for --additional-gids", word, "give a group's number", EINVAL);
+    RCRT_ASSIGN(int64_t gid, id_number(word, "additional-gids"));
     process["user"]["additionalGids"].push_back(static_cast<uint64_t>(gid));
   }
   add_capabilities(process, arguments.texts("cap"));

@@ -57,7 +57,8 @@ Log log_file;
 
 std::vector<Command> all_commands() {
   std::vector<Command> all;
-  for (auto part : {lifecycle_commands, exec_commands, list_commands, control_commands, about_commands})
+  for (auto part :
+       {lifecycle_commands, exec_commands, list_commands, control_commands, mounts_commands, about_commands})
     for (auto& command : part()) all.push_back(std::move(command));
   return all;
 }

@@ -13,9 +13,13 @@
 
 #include "base/fault.h"
 #include "base/undo.h"
+#include "core/files.h"
 #include "core/oci/hooks.h"
+#include "core/oci/intel_rdt.h"
 #include "core/oci/namespaces.h"
+#include "core/oci/net_devices.h"
 #include "core/oci/runtime.h"
+#include "core/oci/seccomp_agent.h"
 #include "core/plan_builder.h"
 #include "core/process.h"
 
@@ -40,18 +44,6 @@ void merge(Json& target, const Json& from, const char* member) {
   for (const auto& value : *it) target[member].push_back(value);
 }
 
-bool makes_namespace(const Json& config, const char* type) {
-  auto linux_part = config.find("linux");
-  if (linux_part == config.end() || !linux_part->is_object()) return false;
-  auto list = linux_part->find("namespaces");
-  if (list == linux_part->end() || !list->is_array()) return false;
-  return std::ranges::any_of(*list, [&](const Json& space) {
-    if (!space.is_object() || space.value("type", "") != type) return false;
-    auto path = space.find("path");
-    return path == space.end() || path->is_null() || *path == "";
-  });
-}
-
 }  // namespace
 
 // One container in the making. Destroyed before it is done, it takes everything back.
@@ -63,9 +55,11 @@ class Creation {
 
  private:
   Result<void> check();
+  void ignore_label_without_selinux();
   Result<void> make_record();
   Result<void> prepare();
   Result<void> launch();
+  Result<void> attach();
   Result<void> run_hooks_before_pivot();
   Result<void> finish();
 
@@ -73,6 +67,9 @@ class Creation {
   const CreateOptions& options_;
   Bundle bundle_;
   std::vector<Isolation> isolation_;
+  std::vector<NetDevice> net_devices_;
+  IntelRdt intel_rdt_;
+  Json seccomp_agent_;
   Record record_;
   std::optional<Folder> folder_;
   std::optional<Launcher> launcher_;
@@ -88,7 +85,14 @@ Result<void> Creation::check() {
   RCRT_TRY(check_id(options_.id));
   RCRT_ASSIGN(bundle_, read_bundle(options_.bundle, options_.config_file));
   RCRT_TRY(check_hooks(bundle_.config));
+  ignore_label_without_selinux();
   if (auto draft = build_plan(bundle_.config); !draft) return std::unexpected(draft.error());
+  RCRT_ASSIGN(net_devices_, read_net_devices(bundle_.config));
+  RCRT_ASSIGN(seccomp_agent_, seccomp_agent(bundle_.config));
+  if (bundle_.config.contains("/linux/intelRdt"_json_pointer)) {
+    RCRT_ASSIGN(std::string mounts, read_file("/proc/self/mountinfo"));
+    RCRT_ASSIGN(intel_rdt_, read_intel_rdt(bundle_.config, options_.id, resctrl_folder(mounts)));
+  }
   const bool terminal = bundle_.config["process"].value("terminal", false);
   const bool leaves = options_.wait_for_start || options_.detached;
   if (terminal && leaves && options_.console_socket.empty())
@@ -106,6 +110,18 @@ Result<void> Creation::check() {
     if (auto scope = one.request.find("systemd"); scope != one.request.end())
       (*scope)["pid"] = launcher_->monitor_pid();
   return {};
+}
+
+// As crun: a label says nothing to a kernel that has none.
+void Creation::ignore_label_without_selinux() {
+  static const Json::json_pointer kPlace("/linux");
+  if (!bundle_.config.contains(kPlace / "mountLabel")) return;
+  auto known = read_file("/proc/filesystems", 65536);
+  if (known && known->find("selinuxfs") != std::string::npos) return;
+  bundle_.config[kPlace].erase("mountLabel");
+  if (runtime_.settings_.log)
+    runtime_.settings_.log(RCRT_LOG_WARNING, "rcrt-oci",
+                           "linux.mountLabel: this kernel has no SELinux, ignoring");
 }
 
 // What is going to be made is written down first: `delete` undoes it, whoever was killed.
@@ -129,6 +145,8 @@ Result<void> Creation::make_record() {
   for (const auto& one : isolation_)
     if (one.plugin != "seccomp")
       record_.isolation.push_back({{"plugin", one.plugin}, {"request", one.request}});
+  if (Json made = intel_rdt_.to_json(); !made.is_null()) record_.extra["resctrl"] = made;
+  if (!seccomp_agent_.is_null()) record_.extra["seccompAgent"] = seccomp_agent_;
   RCRT_TRY(folder_->write_config(bundle_.text));
   RCRT_TRY(folder_->write(record_));
   fault_point("oci: recorded");
@@ -185,6 +203,10 @@ Result<void> Creation::launch() {
   request.orphan = true;
   request.no_pivot = options_.no_pivot;
   request.keep_keyring = options_.no_new_keyring;
+  if (!seccomp_agent_.is_null())
+    request.listener = [this](UniqueFd listener) {
+      return notify_agent(seccomp_agent_, state_json(record_, Status::creating), record_.pid, listener.get());
+    };
   for (int fd = 3; fd < 3 + options_.preserve_fds; ++fd) request.preserve.push_back(fd);
   for (const char* kind : {"prestart", "createRuntime", "createContainer"})
     pause_ = pause_ || has_hooks(bundle_.config, kind);
@@ -206,11 +228,28 @@ Result<void> Creation::launch() {
   return {};
 }
 
+// What is done to the process from outside, before any of the user's programs runs.
+Result<void> Creation::attach() {
+  if (!intel_rdt_.group.empty()) {
+    undo_.add([this] { release_intel_rdt(record_.extra["resctrl"]); });
+    RCRT_TRY(enter_intel_rdt(intel_rdt_, process_->pid));
+  }
+  if (net_devices_.empty()) return {};
+  UniqueFd joined;
+  if (!process_->netns) {
+    const std::string path = namespace_path(bundle_.config, "network");
+    joined.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!joined) return errno_error("cannot open the network namespace", path);
+  }
+  return move_net_devices(net_devices_, process_->netns ? process_->netns.get() : joined.get());
+}
+
 Result<void> Creation::run_hooks_before_pivot() {
   if (!pause_) return {};
   RCRT_TRY(launcher_->wait_for_pause());
+  // As crun: to the hooks of old, which knew no other, it is created.
+  RCRT_TRY(run_hooks(bundle_.config, "prestart", state_json(record_, Status::created)));
   const Json state = state_json(record_, Status::creating);
-  RCRT_TRY(run_hooks(bundle_.config, "prestart", state));
   RCRT_TRY(run_hooks(bundle_.config, "createRuntime", state));
   if (has_hooks(bundle_.config, "createContainer")) {
     // In the container's namespaces, but with the machine's root: the pivot is to come.
@@ -249,6 +288,7 @@ Result<Running> Creation::run() {
   RCRT_TRY(make_record());
   RCRT_TRY(prepare());
   RCRT_TRY(launch());
+  RCRT_TRY(attach());
   RCRT_TRY(run_hooks_before_pivot());
   RCRT_TRY(finish());
   undo_.commit();

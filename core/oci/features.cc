@@ -9,6 +9,12 @@
 
 namespace rcrt::oci {
 
+namespace {
+const std::vector<std::string> kSeccompFlags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+                                                "SECCOMP_FILTER_FLAG_LOG",
+                                                "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+}  // namespace
+
 Json features() {
   Json hooks = Json::array();
   for (const char* kind : kHookKinds) hooks.push_back(kind);
@@ -26,7 +32,7 @@ Json features() {
          {{"enabled", true},
           {"actions",
            {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-            "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"}},
+            "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"}},
           {"operators",
            {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
             "SCMP_CMP_NE"}},
@@ -36,15 +42,14 @@ Json features() {
             "SCMP_ARCH_PARISC64", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE",
             "SCMP_ARCH_RISCV64", "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86",
             "SCMP_ARCH_X86_64"}},
-          {"knownFlags",
-           {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"}},
-          {"supportedFlags",
-           {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"}}}},
+          {"knownFlags", kSeccompFlags},
+          {"supportedFlags", kSeccompFlags}}},
         {"mountExtensions", {{"idmap", {{"enabled", true}}}}},
         {"apparmor", {{"enabled", true}}},
         {"selinux", {{"enabled", true}}},
-        {"intelRdt", {{"enabled", false}}},
-        {"netDevices", {{"enabled", false}}}}},
+        {"intelRdt", {{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
+        {"memoryPolicy", {{"modes", known_memory_modes()}, {"flags", known_memory_flags()}}},
+        {"netDevices", {{"enabled", true}}}}},
       {"annotations", {{"io.github.rcrt.version", RCRT_VERSION}}},
       {"potentiallyUnsafeConfigAnnotations", Json::array()},
   };

@@ -13,7 +13,9 @@
 #include "core/oci/hooks.h"
 #include "core/oci/namespaces.h"
 #include "core/oci/runtime.h"
+#include "core/oci/seccomp_agent.h"
 #include "core/oci/strict_json.h"
+#include "core/plan_builder.h"
 #include "core/process.h"
 
 namespace rcrt::oci {
@@ -42,6 +44,27 @@ Result<UniqueFd> open_cgroup(const Record& record, const std::string& below) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return errno_error("cannot open the container's cgroup", path);
   return fd;
+}
+
+Result<void> join(const Record& record, LaunchRequest& request) {
+  request.join.pidfd = process_of(record);
+  if (!request.join.pidfd) return error("cannot exec in a stopped container", record.id);
+  request.join.types = foreign_namespaces(record.pid);
+  // The process was the one we know while we looked: its pidfd still is.
+  if (!process_of(record)) return error("cannot exec in a stopped container", record.id);
+  return {};
+}
+
+// process.execCPUAffinity.initial: ours, and so of all we start, until the process is in its cgroup.
+Result<void> set_initial_affinity(const Json& process) {
+  static const Json::json_pointer kPlace("/execCPUAffinity/initial");
+  if (!process.contains(kPlace) || !process[kPlace].is_string()) return {};
+  const auto& list = process[kPlace].get_ref<const std::string&>();
+  auto cpus = bit_set(list, kMaxCpus);
+  if (!cpus) return {};  // the plan's builder says what is wrong
+  if (sched_setaffinity(0, cpus->size() * sizeof(uint64_t), reinterpret_cast<cpu_set_t*>(cpus->data())) == 0)
+    return {};
+  return errno_error("cannot set process.execCPUAffinity.initial", list);
 }
 
 }  // namespace
@@ -77,17 +100,14 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
                                    const std::string& executable, int input) {
   const Record& record = container.record;
   RCRT_ASSIGN(Paths* const where, paths());
+  RCRT_TRY(set_initial_affinity(options.process));
   RCRT_ASSIGN(Launcher launcher, Launcher::start(where->monitor()));
   LaunchRequest request;
   request.id = record.id;
   request.spec = {{"ociVersion", kSpecVersion}, {"process", options.process}};
   if (!request.spec["process"].is_object())
     return error("invalid configuration: process", {}, "it must be an object");
-  request.join.pidfd = process_of(record);
-  if (!request.join.pidfd) return error("cannot exec in a stopped container", record.id);
-  request.join.types = foreign_namespaces(record.pid);
-  // The process was the one we know while we looked: its pidfd still is.
-  if (!process_of(record)) return error("cannot exec in a stopped container", record.id);
+  RCRT_TRY(join(record, request));
   {
     UniqueFd root(
         ::open(("/proc/" + std::to_string(record.pid) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -113,7 +133,13 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
     if (fcntl(fd, F_GETFD) < 0) return errno_error("cannot preserve descriptor", std::to_string(fd));
     request.preserve.push_back(fd);
   }
+  pid_t pid = -1;
+  if (auto agent = record.extra.find("seccompAgent"); agent != record.extra.end())
+    request.listener = [&record, &pid, agent = *agent](UniqueFd fd) {
+      return notify_agent(agent, state_json(record, Status::running), pid, fd.get());
+    };
   RCRT_ASSIGN(ContainerProcess* const process, launcher.commit(std::move(request)));
+  pid = process->pid;
   Undo undo;
   undo.add([&] {
     if (process->pidfd) (void)send_signal(process->pidfd.get(), SIGKILL);
@@ -133,6 +159,27 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
   running.pid = process->pid;
   running.pidfd = std::move(process->pidfd);
   return running;
+}
+
+Result<void> Runtime::change_mounts(const std::string& id, const Json& mounts, bool add) {
+  RCRT_ASSIGN(Opened container, open(id));
+  if (status_of(container.folder, container.record) == Status::stopped)
+    return error("container not running", id);
+  RCRT_ASSIGN(Paths* const where, paths());
+  RCRT_ASSIGN(Launcher launcher, Launcher::start(where->monitor()));
+  LaunchRequest request;
+  request.id = id;
+  request.spec = {{"ociVersion", kSpecVersion}, {"process", {{"args", {"mounts"}}, {"cwd", "/"}}}};
+  request.spec["mounts"] = mounts;
+  request.orphan = true;
+  request.mounts_only = add ? MountsOnly::add : MountsOnly::remove;
+  RCRT_TRY(join(container.record, request));
+  if ((request.join.types & CLONE_NEWNS) == 0 || container.record.no_pivot)
+    return error("cannot change the mounts of a container without a mount namespace of its own", id);
+  RCRT_ASSIGN(ContainerProcess* const process, launcher.commit(std::move(request)));
+  auto done = launcher.go();
+  if (done) reap(process->pid);
+  return done;
 }
 
 // In the container, and confined as its own process: the program is the image's.

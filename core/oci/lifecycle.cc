@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "core/files.h"
 #include "core/oci/hooks.h"
+#include "core/oci/intel_rdt.h"
 #include "core/oci/runtime.h"
+#include "core/oci/seccomp_agent.h"
 #include "core/oci/strict_json.h"
 #include "core/process.h"
 
@@ -56,7 +59,14 @@ Result<void> Runtime::start(const std::string& id) {
   }
   RCRT_ASSIGN(UniqueFd socket, container.folder.connect("start"));
   fault_point("oci: start connected");
-  RCRT_TRY(start_waiting(socket.get()));
+  const UniqueFd process = process_of(container.record);
+  ListenerSink listener;
+  if (auto agent = container.record.extra.find("seccompAgent"); agent != container.record.extra.end())
+    listener = [&container, agent = *agent](UniqueFd fd) {
+      const Record& record = container.record;
+      return notify_agent(agent, state_json(record, Status::created), record.pid, fd.get());
+    };
+  RCRT_TRY(start_waiting(socket.get(), process.get(), listener));
   fault_point("oci: started");
   if (!container.record.start_hooks) return {};
   return run_hooks(config, "poststart", state_json(container.record, Status::running));
@@ -89,6 +99,7 @@ Result<void> Runtime::destroy(Opened& container) {
   RCRT_TRY(kill_and_wait(container.record));
   fault_point("oci: killed");
   RCRT_TRY(release(container.record.isolation));
+  release_intel_rdt(container.record.extra.value("resctrl", Json()));
   fault_point("oci: released");
   Json config;
   if (container.record.poststop)
@@ -115,6 +126,9 @@ Result<void> Runtime::destroy_damaged(Folder& folder, const std::string& id) {
       for (const auto& one : made ? *made : std::vector<Isolation>())
         if (one.plugin != "seccomp") list.push_back({{"plugin", one.plugin}, {"request", one.request}});
       RCRT_TRY(release(list));
+      if (auto mounts = read_file("/proc/self/mountinfo"))
+        if (auto wish = read_intel_rdt(*config, id, resctrl_folder(*mounts)))
+          release_intel_rdt(wish->to_json());
     }
   }
   folder.remove();

@@ -7,11 +7,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
 
 namespace rcrt::oci {
+namespace {
+
+// The entry of one type in a configuration that is found good.
+const Json* namespace_of(const Json& config, const char* type) {
+  static const Json::json_pointer kPlace("/linux/namespaces");
+  if (!config.contains(kPlace) || !config[kPlace].is_array()) return nullptr;
+  const Json& list = config[kPlace];
+  auto found = std::ranges::find_if(list, [&](const Json& space) { return space.value("type", "") == type; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+}  // namespace
 
 uint32_t foreign_namespaces(pid_t pid) {
   static constexpr struct {
@@ -38,5 +52,15 @@ std::string path_of(int fd) {
 }
 
 int dup_console(int fd) { return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+
+std::string namespace_path(const Json& config, const char* type) {
+  const Json* space = namespace_of(config, type);
+  if (space == nullptr || !space->contains("path") || (*space)["path"].is_null()) return {};
+  return (*space)["path"].get<std::string>();
+}
+
+bool makes_namespace(const Json& config, const char* type) {
+  return namespace_of(config, type) != nullptr && namespace_path(config, type).empty();
+}
 
 }  // namespace rcrt::oci

@@ -3,13 +3,12 @@
 
 #include <fcntl.h>
 #include <rcrt/isolation.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/files.h"
+#include "core/oci/sockets.h"
 #include "core/oci/strict_json.h"
 #include "core/process.h"
 
@@ -77,41 +76,9 @@ Result<void> Runtime::release(const Json& isolation) {
   return {};
 }
 
-Result<void> send_console(const std::string& path, int master) {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return errno_error("cannot make a socket");
-  // Reached through its folder: an engine's paths may be longer than a socket's address.
-  auto slash = path.rfind('/');
-  std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  UniqueFd dir(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!dir) return errno_error("cannot reach the console socket", path);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  std::string short_path = "/proc/self/fd/" + std::to_string(dir.get()) + "/" + name;
-  if (short_path.size() >= sizeof address.sun_path)
-    return error("cannot reach the console socket", path, "its name is too long", ENAMETOOLONG);
-  memcpy(address.sun_path, short_path.c_str(), short_path.size() + 1);
-  if (connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return errno_error("cannot reach the console socket", path);
-
+Result<void> send_console(const std::string& socket, int master) {
   // As runc has it: the message's text is the terminal's name.
-  char text[] = "/dev/ptmx";
-  iovec piece = {text, sizeof text - 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof master);
-  memcpy(CMSG_DATA(header), &master, sizeof master);
-  if (sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0)
-    return errno_error("cannot send the terminal to the console socket", path);
-  return {};
+  return send_descriptor(socket, "the console socket", "/dev/ptmx", master);
 }
 
 Result<void> write_pid_file(const std::string& path, pid_t pid) {

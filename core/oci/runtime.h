@@ -57,6 +57,8 @@ class Runtime {
   Result<void> kill(const std::string& id, int signal, bool all);
   Result<void> remove(const std::string& id, bool force);
   Result<Running> exec(const ExecOptions& options);
+  // `mounts` as in a configuration; to remove them their destinations are enough.
+  Result<void> change_mounts(const std::string& id, const Json& mounts, bool add);
   Result<void> pause(const std::string& id, bool frozen);
   Result<void> update(const std::string& id, const Json& resources);
   Result<Json> stats(const std::string& id);

@@ -76,6 +76,8 @@ uint32_t action_code(Action action, unsigned errno_value) {
       return SCMP_ACT_ALLOW;
     case Action::kLog:
       return SCMP_ACT_LOG;
+    case Action::kNotify:
+      return SCMP_ACT_NOTIFY;
   }
   return SCMP_ACT_KILL_PROCESS;
 }

@@ -61,12 +61,13 @@ Action action_of(const std::string& name, const std::string& path) {
                                                               {"SCMP_ACT_ERRNO", Action::kErrno},
                                                               {"SCMP_ACT_TRACE", Action::kTrace},
                                                               {"SCMP_ACT_ALLOW", Action::kAllow},
-                                                              {"SCMP_ACT_LOG", Action::kLog}};
+                                                              {"SCMP_ACT_LOG", Action::kLog},
+                                                              {"SCMP_ACT_NOTIFY", Action::kNotify}};
   for (const auto& [known, action] : kNames)
     if (name == known) return action;
-  if (name == "SCMP_ACT_NOTIFY")
-    throw Bad{path, "asks for a notification agent, which is not supported", ENOTSUP};
-  throw Bad{path, "is no seccomp action"};
+  throw Bad{path,
+            "is no seccomp action: use SCMP_ACT_ALLOW, _ERRNO, _KILL, _KILL_PROCESS, _KILL_THREAD, _LOG, "
+            "_NOTIFY, _TRACE or _TRAP"};
 }
 
 Compare compare_of(const std::string& name, const std::string& path) {
@@ -77,7 +78,7 @@ Compare compare_of(const std::string& name, const std::string& path) {
       {"SCMP_CMP_MASKED_EQ", Compare::kMaskedEqual}};
   for (const auto& [known, op] : kNames)
     if (name == known) return op;
-  throw Bad{path, "is no seccomp comparison"};
+  throw Bad{path, "is no seccomp comparison: use SCMP_CMP_EQ, _NE, _LT, _LE, _GT, _GE or _MASKED_EQ"};
 }
 
 // "SCMP_ARCH_X86_64" as libseccomp's "x86_64".
@@ -196,6 +197,10 @@ void add_rule(Profile& profile, const Json& entry, const Target& target, const s
   const Json* action = member(entry, "action");
   if (!action) throw Bad{path + ".action", "is missing"};
   rule.action = action_of(text(*action, path + ".action"), path + ".action");
+  if (rule.action == Action::kNotify)
+    for (const auto& name : rule.names)
+      // The listener's number is written to the runtime after the filter is loaded.
+      if (name == "write") throw Bad{path + ".names", "must not have \"write\" with SCMP_ACT_NOTIFY"};
   rule.errno_value = errno_of(entry, "errnoRet", rule.action, path);
   rule.arguments = arguments(entry, path);
   if (!applies(entry, target, path)) return;
@@ -257,6 +262,8 @@ sdk::Expected<Profile> parse_profile(const Json& json, const Target& target, con
     const Json* action = member(json, "defaultAction");
     if (!action) throw Bad{where + ".defaultAction", "is missing"};
     profile.default_action = action_of(text(*action, where + ".defaultAction"), where + ".defaultAction");
+    if (profile.default_action == Action::kNotify)
+      throw Bad{where + ".defaultAction", "must not be SCMP_ACT_NOTIFY: nothing could be told to the agent"};
     profile.default_errno = errno_of(json, "defaultErrnoRet", profile.default_action, where);
     add_architectures(profile, json, target, where);
     each(json, "flags", where, [&](const Json& entry, const std::string& here) {
@@ -266,9 +273,6 @@ sdk::Expected<Profile> parse_profile(const Json& json, const Target& target, con
         throw Bad{here, "is no seccomp flag"};
       profile.flags.push_back(flag);
     });
-    if (const Json* listener = member(json, "listenerPath");
-        listener && !text(*listener, where + ".listenerPath").empty())
-      throw Bad{where + ".listenerPath", "asks for a notification agent, which is not supported", ENOTSUP};
     each(json, "syscalls", where,
          [&](const Json& entry, const std::string& here) { add_rule(profile, entry, target, here); });
     return profile;

@@ -11,7 +11,7 @@
 
 namespace rcrt::seccomp {
 
-enum class Action { kKillThread, kKillProcess, kTrap, kErrno, kTrace, kAllow, kLog };
+enum class Action { kKillThread, kKillProcess, kTrap, kErrno, kTrace, kAllow, kLog, kNotify };
 enum class Compare { kNotEqual, kLess, kLessEqual, kEqual, kGreaterEqual, kGreater, kMaskedEqual };
 
 struct Argument {

@@ -231,7 +231,8 @@ TEST(ParseProfile, EveryComparisonAndAction) {
   const std::map<std::string, uint32_t> actions = {
       {"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},    {"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
       {"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},           {"SCMP_ACT_LOG", SECCOMP_RET_LOG},
-      {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE | EPERM}, {"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD}};
+      {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE | EPERM}, {"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
+      {"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF}};
   for (const auto& [name, code] : actions) {
     Json json = {{"defaultAction", "SCMP_ACT_ALLOW"}, {"syscalls", {{{"names", {"dup"}}, {"action", name}}}}};
     EXPECT_EQ(run_filter(compiled(parsed(json.dump().c_str())), kArch, SYS_dup), code) << name;
@@ -318,7 +319,8 @@ TEST(ParseProfile, ErrorsNameThePath) {
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["X"]})", "$.flags[0]"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": [1]})", "$.architectures[0]"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["amd64"]})", "$.architectures[0]"},
-      {R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/x"})", "$.listenerPath"},
+      {R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}]})",
+       "$.syscalls[0].names"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": {}})", "$.syscalls"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"action": "SCMP_ACT_ERRNO"}]})",
        "$.syscalls[0].names"},

@@ -29,5 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check(plan, plan->mounts, sizeof(rcrt::plan::Mount));
   check(plan, plan->devices, sizeof(rcrt::plan::Device));
   check(plan, plan->sysctls, sizeof(rcrt::plan::Sysctl));
+  check(plan, plan->memory_nodes, sizeof(uint64_t));
   return 0;
 }

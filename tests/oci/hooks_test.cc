@@ -36,7 +36,7 @@ TEST_F(Hooks, AllInTheirOrderWithTheState) {
       {{"path", "/bin/sh"}, {"args", {"sh", "-c", "grep -o '\"status\":\"[a-z]*\"'; id -u; hostname"}}}};
   ASSERT_EQ(create("c1", spec).code, 0) << container_err();
   EXPECT_EQ(contents(trace()),
-            "prestart \"status\":\"creating\"\ncreateRuntime \"status\":\"creating\"\n"
+            "prestart \"status\":\"created\"\ncreateRuntime \"status\":\"creating\"\n"
             "createContainer \"status\":\"creating\"\n");
   pid_t process = pid("c1");
   Output started = oci_apart({"start", "c1"});

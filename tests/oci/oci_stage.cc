@@ -2,6 +2,7 @@
 #include "tests/oci/oci_stage.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,11 +115,20 @@ Output OciTest::run(const Json& config, const std::vector<std::string>& options)
 }
 
 std::string OciTest::refused(const Json& config) {
+  const std::string before = leftovers();
   Output output = run(config);
   EXPECT_EQ(output.code, 1) << output;
   EXPECT_EQ(output.out, "");
-  EXPECT_EQ(leftovers(), "") << "something was made";
+  EXPECT_EQ(leftovers(), before) << "something was made";
   return output.err;
+}
+
+void OciTest::expect_invalid(const Json& config, const std::string& path, const std::string& shown,
+                             const std::string& allowed) {
+  const std::string error = refused(config);
+  EXPECT_THAT(error, testing::HasSubstr("invalid configuration: " + path));
+  EXPECT_THAT(error, testing::HasSubstr(shown));
+  EXPECT_THAT(error, testing::HasSubstr(allowed));
 }
 
 Output OciTest::create(const std::string& id, const Json& config) {

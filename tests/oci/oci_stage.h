@@ -38,6 +38,9 @@ class OciTest : public testing::Test {
   static Output run_script(const std::string& script) { return run(config(script)); }
   // The first error of a run that must not start.
   static std::string refused(const Json& config);
+  // The same, and the error names the member's path, its value and what is allowed.
+  static void expect_invalid(const Json& config, const std::string& path, const std::string& shown,
+                             const std::string& allowed);
 
   static Output create(const std::string& id, const Json& config);
   static std::string status(const std::string& id);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// Attacks on rcrt-oci as installed: by an image, by who is inside, by what is asked for.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/oci/oci_stage.h"
+
+namespace rcrt::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class OciSecurity : public OciTest {
+ protected:
+  // A root of the test's own, to be made evil.
+  void SetUp() override {
+    OciTest::SetUp();
+    if (!stage) return;
+    std::filesystem::copy(
+        rootfs(), evil(),
+        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+    std::filesystem::create_directory(outside());
+  }
+  void TearDown() override {
+    OciTest::TearDown();
+    if (!stage) return;
+    std::filesystem::remove_all(evil());
+    std::filesystem::remove_all(outside());
+  }
+  static std::string evil() { return stage->dir() + "/evil"; }
+  static std::string outside() { return stage->dir() + "/outside"; }
+  static Json evil_config(const std::string& script) {
+    Json spec = config(script);
+    spec["root"] = {{"path", evil()}, {"readonly", false}};
+    return spec;
+  }
+  static void replace_by_link(const std::string& name, const std::string& target) {
+    std::filesystem::remove_all(evil() + name);
+    std::filesystem::create_symlink(target, evil() + name);
+  }
+  static std::string programs() {
+    std::string all;
+    for (const char* name : {"/p/bin/rcrt-oci", "/p/libexec/rcrt/rcrt-monitor"})
+      all += contents(stage->dir() + name);
+    return all;
+  }
+};
+
+TEST_F(OciSecurity, ProgramsOfOursCannotBeRewritten) {
+  const std::string before = programs();
+  ASSERT_GT(before.size(), 1000u);
+  const std::string write = "for p in /proc/[0-9]*; do (echo x > $p/exe) 2>/dev/null; done; sleep 0.01";
+  Json spec = config("");
+  spec["process"]["args"] = {"/proc/self/exe"};
+  run(spec);
+  ASSERT_EQ(create("c1", config("while :; do " + write + "; done")).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  for (int i = 0; i < 5; ++i) {
+    oci({"exec", "c1", "/proc/self/exe"});
+    oci({"exec", "c1", "true"});
+  }
+  EXPECT_EQ(programs(), before);
+}
+
+TEST_F(OciSecurity, TheWorkingDirectoryIsNoDescriptor) {
+  ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  for (int fd = 0; fd < 16; ++fd) {
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    Json spec = config("pwd");
+    spec["process"]["cwd"] = path;
+    EXPECT_NE(run(spec).code, 0) << path;
+    EXPECT_EQ(oci({"exec", "--cwd", path, "c1", "pwd"}).out, "") << path;
+    EXPECT_EQ(oci({"exec", "--cwd", path + "/../..", "c1", "pwd"}).out, "") << path;
+  }
+}
+
+TEST_F(OciSecurity, NoDescriptorOfTheCallerIsInherited) {
+  const int held = open("/", O_RDONLY | O_DIRECTORY);  // without O_CLOEXEC
+  ASSERT_GT(held, 2);
+  const std::string look =
+      "for f in /proc/self/fd/*; do readlink $f; done | grep -v '^pipe:\\|^/dev/null' | sort -u";
+  EXPECT_EQ(run_script(look).out, "");
+  ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_EQ(oci({"exec", "c1", "sh", "-c", look}).out, "");
+  close(held);
+}
+
+TEST_F(OciSecurity, WhoJoinsCannotBeLookedInto) {
+  Json spec = config(
+      "while :; do for f in /proc/[0-9]*/root /proc/[0-9]*/cwd /proc/[0-9]*/exe /proc/[0-9]*/fd/*; do "
+      "readlink $f; done 2>/dev/null; done");
+  spec["process"]["capabilities"]["bounding"] = {"CAP_SYS_PTRACE"};
+  spec["process"]["capabilities"]["permitted"] =
+      spec["process"]["capabilities"]["effective"] = {"CAP_SYS_PTRACE"};
+  ASSERT_EQ(create("c1", spec).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  for (int i = 0; i < 10; ++i) oci({"exec", "c1", "true"});
+  EXPECT_TRUE(eventually([] { return container_out().find("/bin/") != std::string::npos; }));
+  EXPECT_THAT(container_out(), Not(HasSubstr("rcrt-monitor")));
+  EXPECT_THAT(container_out(), Not(HasSubstr("rcrt-plan")));
+}
+
+TEST_F(OciSecurity, InheritableCapabilitiesAndGroupsAreWhatWasAskedFor) {
+  const std::string look = "grep -E 'CapInh|Groups' /proc/self/status | tr -d ' '";
+  EXPECT_EQ(run_script(look).out, "Groups:\t\nCapInh:\t0000000000000000\n");
+  Json spec = config(look + "; sleep 1000");
+  spec["process"]["user"] = {{"uid", 5}, {"gid", 6}, {"additionalGids", {7}}};
+  ASSERT_EQ(create("c1", spec).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_TRUE(eventually([] { return container_out() == "Groups:\t7\nCapInh:\t0000000000000000\n"; }))
+      << container_out();
+  EXPECT_EQ(oci({"exec", "--user", "8:9", "c1", "sh", "-c", look}).out,
+            "Groups:\t7\nCapInh:\t0000000000000000\n");
+}
+
+TEST_F(OciSecurity, NoNumberIsTakenForRoot) {
+  ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  for (const char* user : {"4294967296", "4294967295", "-1", "+0", "00", "010", "0x0", " 0", "0 ", "root",
+                           "18446744073709551616"}) {
+    Output output = oci({"exec", "--user", user, "c1", "id", "-u"});
+    EXPECT_EQ(output.code, 255) << user << output;
+    EXPECT_EQ(output.out, "") << user;
+  }
+  EXPECT_EQ(oci({"exec", "--user", "2147483648", "c1", "id", "-u"}).out, "2147483648\n");
+}
+
+TEST_F(OciSecurity, PasswdOfTheImageIsReadInsideAndBounded) {
+  const std::string passwd = evil() + "/etc/passwd";
+  const Json spec = evil_config("echo $HOME");
+  stage->file("outside/passwd", "root:x:0:0::/stolen:/bin/sh\n");
+  std::filesystem::remove(passwd);
+  ASSERT_EQ(mkfifo(passwd.c_str(), 0644), 0);
+  EXPECT_EQ(run(spec).out, "/\n") << "a FIFO";
+  std::filesystem::remove(passwd);
+  std::filesystem::create_symlink(outside() + "/passwd", passwd);
+  EXPECT_EQ(run(spec).out, "/\n") << "a link out of the root";
+  std::filesystem::remove(passwd);
+  std::ofstream(passwd) << "root:x:0:0::/huge:/bin/sh\n";
+  ASSERT_EQ(truncate(passwd.c_str(), 1L << 40), 0);
+  EXPECT_EQ(run(spec).out, "/\n") << "a huge file";
+}
+
+TEST_F(OciSecurity, LinksOfTheImageLeadNowhere) {
+  for (const char* place : {"/proc", "/sys"}) {
+    const Json spec = evil_config("true");
+    replace_by_link(place, outside());
+    EXPECT_THAT(refused(spec), HasSubstr("it must be a folder, not a symbolic link")) << place;
+    std::filesystem::remove(evil() + place);
+    std::filesystem::create_directory(evil() + place);
+  }
+  replace_by_link("/dev", outside());
+  EXPECT_EQ(run(evil_config("true")).code, 0);
+  replace_by_link("/link", outside());
+  Json spec = evil_config("true");
+  spec["mounts"].push_back({{"destination", "/link/a/b"}, {"type", "tmpfs"}, {"source", "tmpfs"}});
+  spec["mounts"].push_back(
+      {{"destination", "/link/../../../file"}, {"source", "/etc/hostname"}, {"options", {"bind"}}});
+  run(spec);
+  EXPECT_TRUE(std::filesystem::is_empty(outside())) << "something was made outside of the root";
+}
+
+TEST_F(OciSecurity, NoReleaseAgentIsWithinReach) {
+  Json spec = config(
+      "find / -name release_agent 2>/dev/null; mount -t cgroup -o rdma x /mnt 2>/dev/null && echo mounted; "
+      "mkdir /sys/fs/cgroup/x 2>/dev/null && echo made");
+  EXPECT_EQ(run(spec).out, "");
+}
+
+}  // namespace
+}  // namespace rcrt::test
