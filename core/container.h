@@ -4,8 +4,8 @@
 //   <root>/containers/<id>/   config.json  what it is, written at each start; without it, half removed
 //                             created      empty; there until the first start
 //                             exit.json    how it ended, written by the monitor
-//                             lock         flock(2): exclusive while somebody changes it
 //                             container.log, storage/
+//                             flock(2) of the folder itself: exclusive while somebody changes it
 //   <state>/containers/<id>/  state.json   its process and networks, while it runs
 //                             journal      what to undo
 //   <root>/names/<name>       symbolic link whose text is the id
