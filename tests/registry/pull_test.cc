@@ -172,6 +172,21 @@ TEST_F(PullTest, RunPullsWhatIsMissing) {
   forget(image());
 }
 
+TEST_F(PullTest, CreatePullsAsRunDoes) {
+  registry().make("team/app", "latest");
+  EXPECT_EQ(run({"create", "--pull=never", image(), "/number"}).code, 125);
+  EXPECT_THAT(registry().requests(), IsEmpty());
+  Output created = run({"create", "-q", "--name", "first", image(), "/number"});
+  EXPECT_EQ(created.code, 0) << created;
+  EXPECT_EQ(count(registry().requests(), "/manifests/latest"), 1);
+  EXPECT_EQ(run({"create", "--pull=missing", "--name", "second", image(), "/number"}).code, 0);
+  EXPECT_THAT(registry().requests(), IsEmpty());
+  EXPECT_EQ(run({"create", "-q", "--pull=always", "--name", "third", image(), "/number"}).code, 0);
+  EXPECT_EQ(count(registry().requests(), "/manifests/latest"), 1);
+  EXPECT_EQ(run({"rm", "first", "second", "third"}).code, 0);
+  forget(image());
+}
+
 TEST_F(PullTest, TwoPullsFetchALayerOnce) {
   const std::string digest = registry().make("team/app", "latest", "layers=3 size=300000");
   const std::string second = registry().make("team/app", "second", "layers=4 size=300000 seed=latest");

@@ -78,6 +78,26 @@ TEST_F(PushTest, LargeBlobsGoInPieces) {
   EXPECT_EQ(run({"image", "prune", "-a", "-f"}).code, 0);
 }
 
+// What others have attached to an image (signatures, bills of materials) is theirs: it is neither
+// asked for nor written, and the image goes out as it came in.
+TEST_F(PushTest, ReferrersAreLeftAlone) {
+  const std::string digest = registry().make("team/app", "latest");
+  ASSERT_EQ(pull(image()).code, 0);
+  Output pushed = run({"push", image(), registry().host() + "/other/app"});
+  ASSERT_EQ(pushed.code, 0) << pushed;
+  const auto requests = registry().requests();
+  EXPECT_FALSE(requests.empty());
+  for (const Json& request : requests) {
+    const auto path = request["path"].get<std::string>();
+    EXPECT_EQ(path.find("/referrers/"), std::string::npos) << path;
+    EXPECT_EQ(path.find("/manifests/sha256-"), std::string::npos) << path;
+  }
+  ASSERT_EQ(pull(registry().host() + "/other/app", {"-q"}).code, 0);
+  EXPECT_THAT(run({"image", "inspect", registry().host() + "/other/app"}).out, HasSubstr(digest));
+  forget(image());
+  forget(registry().host() + "/other/app");
+}
+
 TEST_F(PushTest, BlobsOfAnotherRepositoryAreTakenOver) {
   registry().make("team/app", "latest", "layers=2");
   ASSERT_EQ(pull(image()).code, 0);
