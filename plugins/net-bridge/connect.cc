@@ -123,8 +123,16 @@ Expected<Json> connect(Host& host, const Request& request, int netns) {
 
   Request filled = request;
   if (!request.has_mac) filled.mac = mac_for(attachment);
-  RCRT_TRY(create_veth(host.route, {attachment.host_link, attachment.interface, netns, ready->bridge.index,
-                                    ready->network.mtu, filled.mac}));
+  const Veth veth = {attachment.host_link, attachment.interface, netns,
+                     ready->bridge.index,  ready->network.mtu,   filled.mac};
+  Status made = create_veth(host.route, veth);
+  if (!made && made.error().code == EEXIST) {
+    // A container that starts again: the link of its last time goes only with that namespace,
+    // which the kernel takes down when it comes to it.
+    RCRT_TRY(delete_link(host.route, attachment.host_link));
+    made = create_veth(host.route, veth);
+  }
+  RCRT_TRY(std::move(made));
   fault_point("net-bridge: veth created");
   const bool guarded = has_bridge_table(host.netfilter);
   RCRT_ASSIGN(Netlink inside, Netlink::open_in(netns, NETLINK_ROUTE, [&] {

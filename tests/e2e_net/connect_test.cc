@@ -64,6 +64,18 @@ TEST_F(ConnectTest, ARunningContainerGetsTheOutsideAndLosesIt) {
   expect_done(run({"rm", "-f", "c"}));
 }
 
+// The kernel takes down what it had before only when it comes to it.
+TEST_F(ConnectTest, AContainerStartsAgainAtOnce) {
+  ASSERT_EQ(run({"--net=bridge", "create", "--name", "again", "-p", "8080:80", "busybox", "ip", "addr"}).code,
+            0);
+  for (int time = 0; time < 12; ++time) {
+    Output output = run({"start", "-a", "again"});
+    EXPECT_EQ(output.code, 0) << output;
+    EXPECT_THAT(output.out, HasSubstr("eth0"));
+  }
+  EXPECT_EQ(run({"rm", "again"}).code, 0);
+}
+
 // An interface is there only once its network is.
 TEST_F(ConnectTest, SysctlsOfOneInterface) {
   Output output =
