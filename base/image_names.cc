@@ -255,10 +255,11 @@ std::optional<ImageEntry> ImageNames::find(std::string_view key) const {
   return found;
 }
 
-std::vector<ImageEntry> ImageNames::in_repository(std::string_view repository) const {
+std::vector<ImageEntry> ImageNames::named(std::string_view name) const {
   std::vector<ImageEntry> found;
-  for (const char* separator : {":", "@"})
-    each_with_prefix(names_, escape_field(repository) + separator, [&](std::string_view line) {
+  if (name.empty()) return found;
+  for (const char* after : {"\t", ":", "@"})
+    each_with_prefix(names_, escape_field(name) + after, [&](std::string_view line) {
       if (auto entry = entry_of(line)) found.push_back(std::move(*entry));
     });
   return found;

@@ -43,8 +43,8 @@ class ImageNames {
 
   // The first of the name; names are image_key()s.
   std::optional<ImageEntry> find(std::string_view key) const;
-  // Every tag and digest of "docker.io/library/busybox".
-  std::vector<ImageEntry> in_repository(std::string_view repository) const;
+  // Every tag and digest of "docker.io/library/busybox"; with a tag or a digest, what has that name.
+  std::vector<ImageEntry> named(std::string_view name) const;
   // Every entry whose id begins with these hexadecimal digits.
   std::vector<ImageEntry> with_id(std::string_view prefix) const;
   std::vector<ImageEntry> all() const;

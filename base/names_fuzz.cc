@@ -44,7 +44,7 @@ void look_through(const rcrt::ImageNames& names) {
   for (const rcrt::ImageEntry& entry : names.all()) {
     require(rcrt::is_sha256_digest(entry.descriptor.digest));
     (void)names.find(entry.key);
-    (void)names.in_repository(entry.key);
+    (void)names.named(entry.key);
     if (entry.id.size() > 7) (void)names.with_id(entry.id.substr(7));
   }
   (void)names.with_id("");

@@ -43,7 +43,9 @@ Result<int> images_command(Context& context, const std::vector<std::string>& arg
   std::vector<std::string> filters = line->list("filter");
   if (!line->words.empty()) filters.push_back("reference=" + line->words[0]);
   RCRT_ASSIGN(const auto wanted, image_filter(*engine, filters));
-  RCRT_ASSIGN(auto images, engine->images().list());
+  // A plain name is looked up, whatever the number of images.
+  const bool plain = !line->words.empty() && !is_pattern(line->words[0]);
+  RCRT_ASSIGN(auto images, plain ? engine->images().named(line->words[0]) : engine->images().list());
   std::ranges::stable_sort(images, std::greater(), &ImageEntry::created);
   std::vector<Column> columns = {{"REPOSITORY", "Repository"},
                                  {"TAG", "Tag"},

@@ -101,6 +101,8 @@ std::string familiar_name(const std::string& name) {
   return name;
 }
 
+bool is_pattern(const std::string& text) { return text.find_first_of("*?[\\") != std::string::npos; }
+
 bool matches_pattern(const std::string& pattern, const std::string& text) {
   return fnmatch(pattern.c_str(), text.c_str(), FNM_PATHNAME) == 0;
 }

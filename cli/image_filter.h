@@ -21,6 +21,8 @@ Result<std::function<bool(const ImageEntry&)>> image_filter(Engine& engine,
 
 // "docker.io/library/busybox:latest" as docker shows it: "busybox:latest".
 std::string familiar_name(const std::string& name);
+// Whether a name has what a pattern can have.
+bool is_pattern(const std::string& text);
 // A shell pattern ("*", "?", "[a-z]"; "*" stops at "/") against a text, as docker's reference filter.
 bool matches_pattern(const std::string& pattern, const std::string& text);
 

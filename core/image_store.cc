@@ -57,7 +57,7 @@ Result<ImageEntry> find_entry(const ImageNames& names, const std::string& refere
   if (normalized) {
     if (const size_t at = normalized->find('@'); at != std::string::npos) {
       const std::string digest = normalized->substr(at + 1);
-      for (ImageEntry& entry : names.in_repository(repository(*normalized)))
+      for (ImageEntry& entry : names.named(repository(*normalized)))
         if (entry.digest == digest || entry.descriptor.digest == digest) return std::move(entry);
     }
   }
@@ -142,6 +142,16 @@ bool ImageStore::lacks_layers(const std::string& reference) const {
 Result<std::vector<ImageEntry>> ImageStore::list() const {
   RCRT_ASSIGN(const ImageNames names, load_names(root_));
   return names.all();
+}
+
+Result<std::vector<ImageEntry>> ImageStore::named(const std::string& name) const {
+  RCRT_ASSIGN(const ImageNames names, load_names(root_));
+  std::vector<ImageEntry> found;
+  for (const char* omitted : {"", "docker.io/", "docker.io/library/"}) {
+    std::vector<ImageEntry> more = names.named(omitted + name);
+    std::ranges::move(more, std::back_inserter(found));
+  }
+  return found;
 }
 
 Result<std::vector<ImageEntry>> ImageStore::with_id(const std::string& id) const {

@@ -43,6 +43,9 @@ class ImageStore {
 
   // Every entry of index.json: several with one id when an image has several names.
   Result<std::vector<ImageEntry>> list() const;
+  // Those of a name as list() has it, or as docker shows it: "busybox", "busybox:1"; without a
+  // tag or a digest, all of its repository.
+  Result<std::vector<ImageEntry>> named(const std::string& name) const;
   // The entries that are the same image.
   Result<std::vector<ImageEntry>> with_id(const std::string& id) const;
   // The configuration of an image of list().

@@ -228,7 +228,15 @@ TEST_F(ListTest, AThousandImagesAreNoMoreWorkThanTen) {
   for (const int count : {10, 1000}) {
     fill(count);
     EXPECT_EQ(std::ranges::count(run({"images", "-q", "--format={{.ID}}"}).out, '\n'), 1) << "the image once";
-    for (const char* command : {"image exists many.example/i7:1", "run --rm busybox true", "images"})
+    EXPECT_EQ(names({"many.example/i7"}).out, "many.example/i7:1\n");
+    EXPECT_EQ(names({"many.example/i7:1"}).out, "many.example/i7:1\n");
+    EXPECT_EQ(names({"many.example/i7:2"}).out, "");
+    EXPECT_EQ(names({"many.example"}).out, "");
+    EXPECT_EQ(names({"library/busybox"}).out, "") << "docker shows it as busybox";
+    for (const char* name : {"busybox", "busybox:latest", "docker.io/library/busybox"})
+      EXPECT_EQ(names({name}).out, kBusybox) << name;
+    for (const char* command :
+         {"image exists many.example/i7:1", "run --rm busybox true", "images", "images many.example/i7"})
       if (count == 10)
         few[command] = work(command);
       else

@@ -146,8 +146,12 @@ TEST_F(Names, NamesOfEveryKind) {
     EXPECT_EQ(entry->digest, "sha256:" + hex(2));
     EXPECT_EQ(load().with_id(hex(1'000'003)).at(0).key, "");
     std::vector<std::string> found;
-    for (const ImageEntry& e : load().in_repository("docker.io/library/x")) found.push_back(e.digest);
+    for (const ImageEntry& e : load().named("docker.io/library/x")) found.push_back(e.digest);
     EXPECT_THAT(found, ElementsAre("sha256:" + hex(5), "sha256:" + hex(4)));
+    EXPECT_EQ(load().named("docker.io/library/x:1").at(0).digest, "sha256:" + hex(5));
+    EXPECT_EQ(load().named("docker.io/library/short:latest").size(), 2u);
+    EXPECT_EQ(load().named("docker.io/library").size(), 0u);
+    EXPECT_EQ(load().named("").size(), 0u);
     EXPECT_EQ(load().all().size(), 7u);
   }
 }
