@@ -21,7 +21,7 @@ Daemon::~Daemon() {
 }
 
 bool Daemon::wait_until(const std::function<bool()>& ready) {
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(90);
   while (std::chrono::steady_clock::now() < end) {
     if (ready()) return true;
     usleep(100'000);

@@ -23,7 +23,7 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();  // sends `end_signal`, and waits
 
-  // Asks for up to 30 s whether it is ready; else shows its log.
+  // Asks for up to 90 s whether it is ready; else shows its log.
   bool wait_until(const std::function<bool()>& ready);
   pid_t pid() const { return process_.pid(); }
 
