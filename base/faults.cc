@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/fault.h"
 
-#ifdef RCRT_FAULT_POINTS
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,4 +49,3 @@ void fault_point(const char* name) {
 }
 
 }  // namespace rcrt
-#endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Fault points of the monitor, as base/fault.h: RCRT_MONITOR_FAULT_AT=N kills it at the
-// N-th one. Compiled in only with --config=faults.
+// N-th one. Compiled into //monitor:faults/rcrt-monitor only.
 #pragma once
 
 namespace rcrt::monitor {

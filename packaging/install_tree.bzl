@@ -31,32 +31,12 @@ def _install_tree_impl(ctx):
         runfiles = ctx.runfiles(files = [tar]),
     )]
 
-_ATTRS = {
-    "files": attr.label_keyed_string_dict(
-        allow_files = True,
-        doc = "file -> 'MODE PATH'; a PATH that ends in '/' takes any number of files",
-    ),
-}
-
 install_tree = rule(
     implementation = _install_tree_impl,
-    attrs = _ATTRS,
-)
-
-def _faults_impl(settings, _attr):
-    return {"//command_line_option:copt": settings["//command_line_option:copt"] + ["-DRCRT_FAULT_POINTS"]}
-
-_faults = transition(
-    implementation = _faults_impl,
-    inputs = ["//command_line_option:copt"],
-    outputs = ["//command_line_option:copt"],
-)
-
-# The same, with everything in it compiled with fault points (base/fault.h).
-install_tree_with_faults = rule(
-    implementation = _install_tree_impl,
-    attrs = dict(_ATTRS, _allowlist_function_transition = attr.label(
-        default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
-    )),
-    cfg = _faults,
+    attrs = {
+        "files": attr.label_keyed_string_dict(
+            allow_files = True,
+            doc = "file -> 'MODE PATH'; a PATH that ends in '/' takes any number of files",
+        ),
+    },
 )

@@ -16,6 +16,8 @@ _STATIC_RUNTIME = [
 def rcrt_plugin(name, srcs, hdrs = [], deps = [], copts = [], visibility = None):
     """A plugin `<name>.so`, with its code also as `<name>_lib` for its own tests.
 
+    `faults/<name>.so` is the same with fault points (base/fault.h).
+
     Args:
       name: the plugin's name, "net-bridge".
       srcs: sources; the one with RCRT_PLUGIN is plugin.cc.
@@ -33,15 +35,17 @@ def rcrt_plugin(name, srcs, hdrs = [], deps = [], copts = [], visibility = None)
         visibility = ["//visibility:private"],
         deps = deps + ["//base", "//include:rcrt", "//sdk/cpp:sdk"],
     )
-    cc_binary(
-        name = name + ".so",
-        additional_linker_inputs = ["//plugins:plugin.lds"],
-        linkopts = ["-Wl,--version-script=$(location //plugins:plugin.lds)"] + select({
-            "//plugins:sanitizer": [],
-            "//plugins:fuzzer": [],
-            "//conditions:default": _STATIC_RUNTIME,
-        }),
-        linkshared = True,
-        visibility = visibility or ["//packaging:__pkg__", "//tests:__subpackages__", "//bench:__subpackages__"],
-        deps = [":" + name + "_lib"],
-    )
+    for file, faults in {name + ".so": [], "faults/" + name + ".so": ["//base:faults"]}.items():
+        cc_binary(
+            name = file,
+            testonly = faults != [],
+            additional_linker_inputs = ["//plugins:plugin.lds"],
+            linkopts = ["-Wl,--version-script=$(location //plugins:plugin.lds)"] + select({
+                "//plugins:sanitizer": [],
+                "//plugins:fuzzer": [],
+                "//conditions:default": _STATIC_RUNTIME,
+            }),
+            linkshared = True,
+            visibility = visibility or ["//packaging:__pkg__", "//tests:__subpackages__", "//bench:__subpackages__"],
+            deps = [":" + name + "_lib"] + faults,
+        )

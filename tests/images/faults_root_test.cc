@@ -13,7 +13,7 @@ namespace rcrt::testing {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kPlugin = "tests/images/faulty/image-oci.so";
+constexpr const char* kPlugin = "plugins/image-oci/faults/image-oci.so";
 
 // Runs one call in a process that kills itself at fault point `at`; true if it was killed.
 bool killed_at(int at, bool prune, const nlohmann::json& request) {

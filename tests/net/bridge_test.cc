@@ -33,7 +33,7 @@ using rcrt::test::NetworkNamespace;
 using rcrt::test::observe;
 
 constexpr const char* kPlugin = "plugins/net-bridge/net-bridge.so";
-constexpr const char* kWithFaultPoints = "tests/net/faulty/net-bridge.so";
+constexpr const char* kWithFaultPoints = "plugins/net-bridge/faults/net-bridge.so";
 
 const rcrt_network_v1* load(const char* plugin = kPlugin) {
   void* handle = dlopen(plugin, RTLD_NOW | RTLD_LOCAL);
