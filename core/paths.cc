@@ -14,6 +14,8 @@ Result<Paths> find_paths() {
   Paths paths;
   paths.program.assign(buffer, static_cast<size_t>(length));
   std::string folder = paths.program.substr(0, paths.program.rfind('/'));
+  // In bin, or in libexec/rcrt.
+  if (folder.ends_with("/libexec/rcrt")) folder.resize(folder.rfind('/'));
   paths.prefix = folder.substr(0, folder.rfind('/'));
   if (access("/etc/rcrt/plugins", F_OK) == 0) paths.plugin_folders.push_back("/etc/rcrt/plugins");
   paths.plugin_folders.push_back(paths.prefix + "/lib/rcrt/plugins");

@@ -12,7 +12,7 @@ namespace rcrt::oci {
 
 struct Context {
   Settings settings;
-  bool systemd = false;
+  std::string criu;  // the program; empty: the one in PATH
 
   Runtime& runtime() {
     if (!runtime_) runtime_.emplace(settings);
@@ -30,8 +30,11 @@ struct Command {
   size_t least, most;  // words
   bool in_order;       // what follows the first word belongs to it
   std::vector<Option> options;
-  Result<int> (*run)(Context&, const Arguments&);
+  Result<int> (*run)(Context&, const Arguments&);  // nullptr: see rcrt-checkpoint
 };
+
+// Those of this program.
+std::vector<Command> all_commands();
 
 // One table a file.
 std::vector<Command> lifecycle_commands();  // create, run, start, state, kill, delete

@@ -76,4 +76,10 @@ Result<int> wait_in_foreground(Running& running) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+Result<int> wait_and_delete(Runtime& runtime, const std::string& id, Running& running, bool keep) {
+  auto code = wait_in_foreground(running);
+  if (!keep) RCRT_TRY(runtime.remove(id, true));
+  return code;
+}
+
 }  // namespace rcrt::oci

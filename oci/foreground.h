@@ -11,5 +11,7 @@ void hold_signals();
 
 // Until the process has ended; the exit code, 128 and the signal when one ended it.
 Result<int> wait_in_foreground(Running& running);
+// The same for a container, which is deleted then unless it is kept.
+Result<int> wait_and_delete(Runtime& runtime, const std::string& id, Running& running, bool keep);
 
 }  // namespace rcrt::oci

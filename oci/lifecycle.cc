@@ -60,9 +60,7 @@ Result<int> run_command(Context& context, const Arguments& arguments) {
   if (!options.detached) hold_signals();
   RCRT_ASSIGN(Running running, context.runtime().create(options));
   if (options.detached) return 0;
-  auto code = wait_in_foreground(running);
-  if (!arguments.flag("keep")) RCRT_TRY(context.runtime().remove(options.id, true));
-  return code;
+  return wait_and_delete(context.runtime(), options.id, running, arguments.flag("keep"));
 }
 
 Result<int> start_command(Context& context, const Arguments& arguments) {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "base/version.h"
+#include "core/paths.h"
 #include "oci/command.h"
 
 namespace rcrt::oci {
@@ -23,7 +24,7 @@ const std::vector<Option> kGlobalOptions = {
     {"systemd-cgroup", 0, nullptr, "let systemd make the cgroups: --cgroup-manager systemd"},
     {"cgroup-manager", 0, "MANAGER", "cgroupfs, systemd or disabled"},
     {"rootless", 0, "VALUE", "true, false or auto: accepted as runc does"},
-    {"criu", 0, "PATH", "accepted and not used"},
+    {"criu", 0, "PATH", "the program criu (the one in PATH), for checkpoint and restore"},
     {"help", 'h', nullptr, "print this help"},
     {"version", 'v', nullptr, "print the version"},
 };
@@ -54,14 +55,6 @@ struct Log {
   }
 };
 Log log_file;
-
-std::vector<Command> all_commands() {
-  std::vector<Command> all;
-  for (auto part :
-       {lifecycle_commands, exec_commands, list_commands, control_commands, mounts_commands, about_commands})
-    for (auto& command : part()) all.push_back(std::move(command));
-  return all;
-}
 
 void print_usage(const std::vector<Command>& commands) {
   printf("usage: rcrt-oci [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
@@ -119,6 +112,7 @@ Result<void> apply(const Arguments& globals, Context& context) {
   } else {
     return error("invalid cgroup manager", manager, "use cgroupfs, systemd or disabled", EINVAL);
   }
+  context.criu = globals.text("criu");
   if (globals.has("rootless")) {
     std::string value = globals.text("rootless");
     if (value != "true" && value != "false" && value != "auto")
@@ -133,6 +127,18 @@ Result<void> apply(const Arguments& globals, Context& context) {
     if (log_file.debug) fprintf(stderr, "rcrt-oci: %s\n", text.c_str());
   };
   return {};
+}
+
+// What few commands need costs the others no memory: it is in a program of its own.
+Result<int> execute_checkpoint(std::vector<std::string> args) {
+  RCRT_ASSIGN(Paths paths, find_paths());
+  const std::string program = paths.prefix + "/libexec/rcrt/rcrt-checkpoint";
+  args.insert(args.begin(), "rcrt-checkpoint");
+  std::vector<char*> argv;
+  for (auto& arg : args) argv.push_back(arg.data());
+  argv.push_back(nullptr);
+  execv(program.c_str(), argv.data());
+  return errno_error("cannot execute", program, "reinstall rcrt");
 }
 
 Result<int> run(const std::vector<std::string>& args) {
@@ -163,7 +169,7 @@ Result<int> run(const std::vector<std::string>& args) {
     if (arguments.words.size() < command.least || arguments.words.size() > command.most)
       return error(arguments.words.size() < command.least ? "an argument is missing" : "too many arguments",
                    {}, std::string("usage: rcrt-oci ") + command.name + " " + command.usage, EINVAL);
-    return command.run(context, arguments);
+    return command.run == nullptr ? execute_checkpoint(args) : command.run(context, arguments);
   }
   return error("no such command", globals.words[0], "rcrt-oci --help lists them", EINVAL);
 }

@@ -32,16 +32,6 @@ Result<Json*> object_in(Json& parent, const char* key, const std::string& path) 
   return &*it;
 }
 
-bool is_bind(const Json& mount) {
-  if (auto type = mount.find("type"); type != mount.end() && (*type == "bind" || *type == "rbind"))
-    return true;
-  auto options = mount.find("options");
-  if (options == mount.end() || !options->is_array()) return false;
-  for (const auto& option : *options)
-    if (option == "bind" || option == "rbind") return true;
-  return false;
-}
-
 void add_default_devices(Json& rules) {
   for (const char* type : {"c", "b"}) rules.push_back({{"allow", true}, {"type", type}, {"access", "m"}});
   const std::pair<int, int> devices[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}, {136, -1}};
@@ -58,6 +48,16 @@ bool is_set(const Json& object, const char* key) {
 }
 
 }  // namespace
+
+bool is_bind(const Json& mount) {
+  if (auto type = mount.find("type"); type != mount.end() && (*type == "bind" || *type == "rbind"))
+    return true;
+  auto options = mount.find("options");
+  if (options == mount.end() || !options->is_array()) return false;
+  for (const auto& option : *options)
+    if (option == "bind" || option == "rbind") return true;
+  return false;
+}
 
 Result<void> normalise(Json& config, const std::string& bundle, std::string& rootfs) {
   RCRT_ASSIGN(Json* const root, object_in(config, "root", ""));

@@ -23,6 +23,9 @@ Result<Bundle> read_bundle(const std::string& bundle, const std::string& config_
 // Paths made absolute, members of the wrong type refused where this file looks at them.
 Result<void> normalise(Json& config, const std::string& bundle, std::string& rootfs);
 
+// A mount of the configuration, which shows something that is there already.
+bool is_bind(const Json& mount);
+
 // Appends HOME to process.env if it is not there, from the root's own /etc/passwd.
 void add_home(Json& process, int root_fd);
 

@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,24 +17,13 @@
 #include "core/oci/intel_rdt.h"
 #include "core/oci/namespaces.h"
 #include "core/oci/net_devices.h"
+#include "core/oci/new_container.h"
 #include "core/oci/runtime.h"
 #include "core/oci/seccomp_agent.h"
-#include "core/plan_builder.h"
 #include "core/process.h"
 
 namespace rcrt::oci {
 namespace {
-
-std::string now_text() {
-  timespec now = {};
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm parts = {};
-  gmtime_r(&now.tv_sec, &parts);
-  char text[64];
-  size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  snprintf(text + size, sizeof text - size, ".%09ldZ", now.tv_nsec);
-  return text;
-}
 
 void merge(Json& target, const Json& from, const char* member) {
   auto it = from.find(member);
@@ -55,7 +43,6 @@ class Creation {
 
  private:
   Result<void> check();
-  void ignore_label_without_selinux();
   Result<void> make_record();
   Result<void> prepare();
   Result<void> launch();
@@ -84,23 +71,10 @@ class Creation {
 Result<void> Creation::check() {
   RCRT_TRY(check_id(options_.id));
   RCRT_ASSIGN(bundle_, read_bundle(options_.bundle, options_.config_file));
-  RCRT_TRY(check_hooks(bundle_.config));
-  ignore_label_without_selinux();
-  if (auto draft = build_plan(bundle_.config); !draft) return std::unexpected(draft.error());
+  RCRT_TRY(check_bundle(bundle_, options_, runtime_.settings_.log));
   RCRT_ASSIGN(net_devices_, read_net_devices(bundle_.config));
   RCRT_ASSIGN(seccomp_agent_, seccomp_agent(bundle_.config));
-  if (bundle_.config.contains("/linux/intelRdt"_json_pointer)) {
-    RCRT_ASSIGN(std::string mounts, read_file("/proc/self/mountinfo"));
-    RCRT_ASSIGN(intel_rdt_, read_intel_rdt(bundle_.config, options_.id, resctrl_folder(mounts)));
-  }
-  const bool terminal = bundle_.config["process"].value("terminal", false);
-  const bool leaves = options_.wait_for_start || options_.detached;
-  if (terminal && leaves && options_.console_socket.empty())
-    return error("cannot allocate tty if runc will detach without setting console socket", {},
-                 "give --console-socket, or set process.terminal to false");
-  if (!terminal && !options_.console_socket.empty())
-    return error("cannot use console socket if runc will not detach or allocate tty", {},
-                 "set process.terminal to true, or leave --console-socket away");
+  RCRT_ASSIGN(intel_rdt_, intel_rdt_of(bundle_.config, options_.id));
   for (int fd = 3; fd < 3 + options_.preserve_fds; ++fd)
     if (fcntl(fd, F_GETFD) < 0) return errno_error("cannot preserve descriptor", std::to_string(fd));
   RCRT_ASSIGN(isolation_,
@@ -112,39 +86,12 @@ Result<void> Creation::check() {
   return {};
 }
 
-// As crun: a label says nothing to a kernel that has none.
-void Creation::ignore_label_without_selinux() {
-  static const Json::json_pointer kPlace("/linux");
-  if (!bundle_.config.contains(kPlace / "mountLabel")) return;
-  auto known = read_file("/proc/filesystems", 65536);
-  if (known && known->find("selinuxfs") != std::string::npos) return;
-  bundle_.config[kPlace].erase("mountLabel");
-  if (runtime_.settings_.log)
-    runtime_.settings_.log(RCRT_LOG_WARNING, "rcrt-oci",
-                           "linux.mountLabel: this kernel has no SELinux, ignoring");
-}
-
 // What is going to be made is written down first: `delete` undoes it, whoever was killed.
 Result<void> Creation::make_record() {
   RCRT_ASSIGN(folder_, Folder::make(runtime_.settings_.root, options_.id));
   undo_.add([this] { folder_->remove(); });
   fault_point("oci: folder made");
-  record_.id = options_.id;
-  record_.bundle = bundle_.path;
-  record_.rootfs = bundle_.rootfs;
-  record_.created = now_text();
-  record_.boot_id = boot_id();
-  record_.owner = getuid() == 0 ? "root" : std::to_string(getuid());
-  if (auto it = bundle_.config.find("annotations"); it != bundle_.config.end() && it->is_object())
-    record_.annotations = *it;
-  record_.poststop = has_hooks(bundle_.config, "poststop");
-  record_.own_pids = makes_namespace(bundle_.config, "pid");
-  record_.no_pivot = options_.no_pivot;
-  record_.keep_keyring = options_.no_new_keyring;
-  record_.start_hooks = has_hooks(bundle_.config, "startContainer") || has_hooks(bundle_.config, "poststart");
-  for (const auto& one : isolation_)
-    if (one.plugin != "seccomp")
-      record_.isolation.push_back({{"plugin", one.plugin}, {"request", one.request}});
+  record_ = new_record(options_, bundle_, isolation_);
   if (Json made = intel_rdt_.to_json(); !made.is_null()) record_.extra["resctrl"] = made;
   if (!seccomp_agent_.is_null()) record_.extra["seccompAgent"] = seccomp_agent_;
   RCRT_TRY(folder_->write_config(bundle_.text));

@@ -81,7 +81,11 @@ Result<void> Folder::write(const Record& record) const {
   return write_file(path_ + "/state.json", record.to_json().dump());
 }
 
-Result<std::string> Folder::read_config() const { return read_file(path_ + "/config.json", kMaxJson); }
+Result<Json> Folder::read_config() const {
+  const std::string path = path_ + "/config.json";
+  RCRT_ASSIGN(std::string text, read_file(path, kMaxJson));
+  return parse_strict(text, path);
+}
 
 Result<void> Folder::write_config(const std::string& text) const {
   return overwrite_file(path_ + "/config.json", text, 0600);

@@ -14,17 +14,11 @@
 #include "core/oci/namespaces.h"
 #include "core/oci/runtime.h"
 #include "core/oci/seccomp_agent.h"
-#include "core/oci/strict_json.h"
 #include "core/plan_builder.h"
 #include "core/process.h"
 
 namespace rcrt::oci {
 namespace {
-
-Result<Json> config_of(const Folder& folder) {
-  RCRT_ASSIGN(std::string text, folder.read_config());
-  return parse_strict(text, folder.path() + "/config.json");
-}
 
 std::string ending(int status) {
   if (WIFSIGNALED(status)) return " was ended by signal " + std::to_string(WTERMSIG(status));
@@ -71,7 +65,7 @@ Result<void> set_initial_affinity(const Json& process) {
 
 Result<Json> Runtime::exec_process(const std::string& id) {
   RCRT_ASSIGN(Opened container, open(id));
-  RCRT_ASSIGN(Json config, config_of(container.folder));
+  RCRT_ASSIGN(Json config, container.folder.read_config());
   auto process = config.find("process");
   if (process == config.end() || !process->is_object())
     return error("invalid configuration: process", container.folder.path(), "it is required");
@@ -92,7 +86,7 @@ Result<Running> Runtime::exec(const ExecOptions& options) {
     case Status::running:
       break;
   }
-  RCRT_ASSIGN(Json config, config_of(container.folder));
+  RCRT_ASSIGN(Json config, container.folder.read_config());
   return launch_in(container, config, options);
 }
 

@@ -12,7 +12,6 @@
 #include "core/oci/intel_rdt.h"
 #include "core/oci/runtime.h"
 #include "core/oci/seccomp_agent.h"
-#include "core/oci/strict_json.h"
 #include "core/process.h"
 
 namespace rcrt::oci {
@@ -21,11 +20,6 @@ namespace {
 constexpr int kPatience = 10'000;  // ms until a killed process must be gone
 
 std::unexpected<Error> not_running(const std::string& id) { return error("container not running", id); }
-
-Result<Json> config_of(const Folder& folder) {
-  RCRT_ASSIGN(std::string text, folder.read_config());
-  return parse_strict(text, folder.path() + "/config.json");
-}
 
 Result<void> kill_and_wait(const Record& record) {
   UniqueFd process = process_of(record);
@@ -54,7 +48,7 @@ Result<void> Runtime::start(const std::string& id) {
   }
   Json config;
   if (container.record.start_hooks) {
-    RCRT_ASSIGN(config, config_of(container.folder));
+    RCRT_ASSIGN(config, container.folder.read_config());
     RCRT_TRY(start_hooks(container, config));
   }
   RCRT_ASSIGN(UniqueFd socket, container.folder.connect("start"));
@@ -103,7 +97,7 @@ Result<void> Runtime::destroy(Opened& container) {
   fault_point("oci: released");
   Json config;
   if (container.record.poststop)
-    if (auto read = config_of(container.folder)) config = std::move(*read);
+    if (auto read = container.folder.read_config()) config = std::move(*read);
   container.folder.remove();
   fault_point("oci: removed");
   // The container is gone whatever its hooks say: what fails is logged.
@@ -118,7 +112,7 @@ Result<void> Runtime::destroy(Opened& container) {
 
 // Killed while it was made, or its state was lost: what its configuration would have made is released.
 Result<void> Runtime::destroy_damaged(Folder& folder, const std::string& id) {
-  if (auto config = config_of(folder)) {
+  if (auto config = folder.read_config()) {
     std::string rootfs;
     if (normalise(*config, folder.path(), rootfs)) {
       Json list = Json::array();

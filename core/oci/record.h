@@ -62,7 +62,7 @@ class Folder {
 
   Result<Record> read() const;
   Result<void> write(const Record& record) const;
-  Result<std::string> read_config() const;
+  Result<Json> read_config() const;
   Result<void> write_config(const std::string& text) const;
 
   // A listening socket of that name; and a connection to one.

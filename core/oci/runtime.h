@@ -18,6 +18,8 @@
 
 namespace rcrt::oci {
 
+struct CriuOptions;  // checkpoint.h
+
 struct Settings {
   std::string root;  // the folder of all containers
   CgroupManager cgroups = CgroupManager::cgroupfs;
@@ -57,6 +59,9 @@ class Runtime {
   Result<void> kill(const std::string& id, int signal, bool all);
   Result<void> remove(const std::string& id, bool force);
   Result<Running> exec(const ExecOptions& options);
+  // Into files, and gone unless the options say otherwise; and out of them.
+  Result<void> checkpoint(const std::string& id, const CriuOptions& options);
+  Result<Running> restore(const CreateOptions& options, const CriuOptions& criu);
   // `mounts` as in a configuration; to remove them their destinations are enough.
   Result<void> change_mounts(const std::string& id, const Json& mounts, bool add);
   Result<void> pause(const std::string& id, bool frozen);
@@ -74,6 +79,7 @@ class Runtime {
 
  private:
   friend class Creation;
+  friend class Restoration;
 
   struct Opened {
     Folder folder;
