@@ -57,10 +57,10 @@ Expected<std::vector<DeviceRule>> parse_device_rules(const sdk::Json& resources)
   auto list = resources.find("devices");
   if (list == resources.end() || list->is_null()) return rules;
   if (!list->is_array())
-    return sdk::fail(EINVAL, "bad device rules", "resources.devices", "it must be an array");
+    return sdk::fail(EINVAL, "bad device rules", "linux.resources.devices", "it must be an array");
   for (size_t i = 0; i < list->size(); ++i) {
     const sdk::Json& entry = (*list)[i];
-    std::string at = "resources.devices[" + std::to_string(i) + "]";
+    std::string at = "linux.resources.devices[" + std::to_string(i) + "]";
     auto bad = [&](const std::string& where, const char* hint) {
       return sdk::fail(EINVAL, "bad device rule", where, hint);
     };

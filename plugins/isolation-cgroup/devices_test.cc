@@ -181,13 +181,13 @@ TEST(DeviceRules, WhichNobodyAskedFor) {
 
 TEST(DeviceRules, ErrorsNameTheRule) {
   const std::map<std::string, std::string> bad = {
-      {R"({})", "resources.devices"},
-      {R"([1])", "resources.devices[0]"},
-      {R"([{}])", "resources.devices[0].allow"},
-      {R"([{"allow": true, "type": "x"}])", "resources.devices[0].type"},
-      {R"([{"allow": true}, {"allow": true, "major": -2}])", "resources.devices[1].major"},
-      {R"([{"allow": true, "minor": 4294967296}])", "resources.devices[0].minor"},
-      {R"([{"allow": true, "access": "rx"}])", "resources.devices[0].access"},
+      {R"({})", "linux.resources.devices"},
+      {R"([1])", "linux.resources.devices[0]"},
+      {R"([{}])", "linux.resources.devices[0].allow"},
+      {R"([{"allow": true, "type": "x"}])", "linux.resources.devices[0].type"},
+      {R"([{"allow": true}, {"allow": true, "major": -2}])", "linux.resources.devices[1].major"},
+      {R"([{"allow": true, "minor": 4294967296}])", "linux.resources.devices[0].minor"},
+      {R"([{"allow": true, "access": "rx"}])", "linux.resources.devices[0].access"},
   };
   for (const auto& [text, object] : bad) {
     auto parsed = parse_device_rules(Json{{"devices", Json::parse(text)}});

@@ -54,14 +54,14 @@ class Converter {
   Converter(const Json& resources, bool updating) : resources_(resources), updating_(updating) {}
 
   Settings run() {
-    if (const Json* part = object(resources_, "memory", "resources")) memory(*part);
-    if (const Json* part = object(resources_, "cpu", "resources")) cpu(*part);
-    if (const Json* part = object(resources_, "pids", "resources")) pids(*part);
-    if (const Json* part = object(resources_, "blockIO", "resources")) block_io(*part);
+    if (const Json* part = object(resources_, "memory", "linux.resources")) memory(*part);
+    if (const Json* part = object(resources_, "cpu", "linux.resources")) cpu(*part);
+    if (const Json* part = object(resources_, "pids", "linux.resources")) pids(*part);
+    if (const Json* part = object(resources_, "blockIO", "linux.resources")) block_io(*part);
     huge_pages();
     rdma();
-    if (object(resources_, "network", "resources"))
-      settings_.ignored.push_back("resources.network has no counterpart in cgroup v2");
+    if (object(resources_, "network", "linux.resources"))
+      settings_.ignored.push_back("linux.resources.network has no counterpart in cgroup v2");
     unified();
     return std::move(settings_);
   }
@@ -107,7 +107,7 @@ class Converter {
   static std::string number_or_max(int64_t value) { return value < 0 ? "max" : std::to_string(value); }
 
   void memory(const Json& m) {
-    const std::string at = "resources.memory";
+    const std::string at = "linux.resources.memory";
     auto limit = integer(m, "limit", at), swap = integer(m, "swap", at);
     auto reservation = integer(m, "reservation", at);
     if (limit && *limit != 0) add("memory", "memory.max", number_or_max(*limit), at + ".limit", "max");
@@ -117,8 +117,9 @@ class Converter {
         add("memory", "memory.swap.max", "max", at + ".swap", "max");
       } else {
         if (limit.value_or(0) <= 0)
-          throw Bad{at + ".swap", "needs memory.limit: it is the sum of memory and swap"};
-        if (*swap < *limit) throw Bad{at + ".swap", "is less than memory.limit: it is the sum of both"};
+          throw Bad{at + ".swap", "needs linux.resources.memory.limit: it is the sum of memory and swap"};
+        if (*swap < *limit)
+          throw Bad{at + ".swap", "is less than linux.resources.memory.limit: it is the sum of both"};
         add("memory", "memory.swap.max", std::to_string(*swap - *limit), at + ".swap");
         // A kernel without swap accounting has no file; there "no swap" asks for nothing.
         settings_.list.back().optional = *swap == *limit;
@@ -135,7 +136,7 @@ class Converter {
   }
 
   void cpu(const Json& c) {
-    const std::string at = "resources.cpu";
+    const std::string at = "linux.resources.cpu";
     auto shares = integer(c, "shares", at);
     if (shares && *shares != 0) {
       if (*shares < 0) throw Bad{at + ".shares", "must not be negative"};
@@ -171,8 +172,9 @@ class Converter {
 
   void pids(const Json& p) {
     // 0 and below: unlimited, as docker reads --pids-limit.
-    if (auto limit = integer(p, "limit", "resources.pids"))
-      add("pids", "pids.max", *limit > 0 ? std::to_string(*limit) : "max", "resources.pids.limit", "max");
+    if (auto limit = integer(p, "limit", "linux.resources.pids"))
+      add("pids", "pids.max", *limit > 0 ? std::to_string(*limit) : "max", "linux.resources.pids.limit",
+          "max");
   }
 
   static std::string device(const Json& entry, const std::string& at) {
@@ -192,7 +194,7 @@ class Converter {
   }
 
   void block_io(const Json& b) {
-    const std::string at = "resources.blockIO";
+    const std::string at = "linux.resources.blockIO";
     if (auto weight = integer(b, "weight", at); weight.value_or(0) != 0)
       add_io_weight("", *weight, at + ".weight");
     each(b, "weightDevice", at, [&](const Json& entry, const std::string& here) {
@@ -223,7 +225,7 @@ class Converter {
   }
 
   void huge_pages() {
-    each(resources_, "hugepageLimits", "resources", [&](const Json& entry, const std::string& at) {
+    each(resources_, "hugepageLimits", "linux.resources", [&](const Json& entry, const std::string& at) {
       if (!entry.is_object()) throw Bad{at, "must be an object"};
       std::string page = text(entry, "pageSize", at);
       size_t digits = page.find_first_not_of("0123456789");
@@ -248,10 +250,10 @@ class Converter {
   }
 
   void rdma() {
-    const Json* devices = object(resources_, "rdma", "resources");
+    const Json* devices = object(resources_, "rdma", "linux.resources");
     if (!devices) return;
     for (const auto& [name, entry] : devices->items()) {
-      std::string at = "resources.rdma." + name;
+      std::string at = "linux.resources.rdma." + name;
       if (!entry.is_object()) throw Bad{at, "must be an object"};
       if (name.empty() || name.find(' ') != name.npos) throw Bad{at, "is not a device name"};
       std::string line = one_line(name, at);
@@ -262,10 +264,10 @@ class Converter {
   }
 
   void unified() {
-    const Json* keys = object(resources_, "unified", "resources");
+    const Json* keys = object(resources_, "unified", "linux.resources");
     if (!keys) return;
     for (const auto& [key, value] : keys->items()) {
-      std::string at = "resources.unified[\"" + key + "\"]";
+      std::string at = "linux.resources.unified[\"" + key + "\"]";
       size_t dot = key.find('.');
       if (key.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
               key.npos ||
@@ -301,7 +303,7 @@ std::set<std::string> Settings::controllers() const {
 
 Expected<Settings> convert(const Json& resources, bool updating) {
   try {
-    if (!resources.is_object()) throw Bad{"resources", "must be an object"};
+    if (!resources.is_object()) throw Bad{"linux.resources", "must be an object"};
     return Converter(resources, updating).run();
   } catch (const Bad& bad) {
     return sdk::fail(EINVAL, "bad limit", bad.member, "it " + bad.why);

@@ -214,7 +214,7 @@ TEST_F(CgroupTest, ARefusedValueNamesItselfAndLeavesNothing) {
   if (!offered("hugetlb")) GTEST_SKIP() << "hugetlb is not in cgroup v2 here";
   json limits = {{"unified", {{"hugetlb.2MB.max", "nonsense"}}}};
   EXPECT_EQ(host_.call(plugin_->prepare, request(limits)), -EINVAL);
-  EXPECT_EQ(host_.error_object, "resources.unified[\"hugetlb.2MB.max\"]");
+  EXPECT_EQ(host_.error_object, "linux.resources.unified[\"hugetlb.2MB.max\"]");
   EXPECT_NE(host_.error_hint.find("nonsense"), std::string::npos) << host_.error_hint;
   EXPECT_FALSE(std::filesystem::exists(mount_ + "/" + parent_));
 }

@@ -263,7 +263,7 @@ TEST_F(CgroupVm, ABadValueLeavesNothing) {
       host_.call(plugin_->prepare, request({{"cpu", {{"cpus", "77"}}}, {"memory", {{"limit", 1 << 26}}}})),
       -ERANGE);
   EXPECT_NE(host_.error_what.find("limit"), std::string::npos) << host_.error_what;
-  EXPECT_EQ(host_.error_object, "resources.cpu.cpus");
+  EXPECT_EQ(host_.error_object, "linux.resources.cpu.cpus");
   EXPECT_FALSE(std::filesystem::exists(std::string(kMount) + "/rcrt"));
 }
 

@@ -61,13 +61,13 @@ device="{\"major\": ${disk%:*}, \"minor\": ${disk#*:}, \"rate\": 1048576}"
 limit BlockIoThrottles "\"blockIO\": {\"throttleReadBpsDevice\": [$device], \"throttleWriteBpsDevice\": [$device], \"throttleReadIOPSDevice\": [$device], \"throttleWriteIOPSDevice\": [$device]}" io.max \
   "$disk rbps=1048576 wbps=1048576 riops=1048576 wiops=1048576"
 
-refused SwapBelowLimit '"memory": {"limit": 100, "swap": 50}' resources.memory.swap
-refused WrongType '"pids": {"limit": "many"}' resources.pids.limit
-refused WrongIdle '"cpu": {"idle": 2}' resources.cpu.idle
-refused WrongPeriod '"cpu": {"quota": 5000, "period": 5}' resources.cpu.period
-refused WrongWeight '"blockIO": {"weight": 5}' resources.blockIO.weight
-refused WrongPageSize '"hugepageLimits": [{"pageSize": "2", "limit": 1}]' 'resources.hugepageLimits[0].pageSize'
-refused WrongUnified '"unified": {"../x": "1"}' 'resources.unified'
+refused SwapBelowLimit '"memory": {"limit": 100, "swap": 50}' linux.resources.memory.swap
+refused WrongType '"pids": {"limit": "many"}' linux.resources.pids.limit
+refused WrongIdle '"cpu": {"idle": 2}' linux.resources.cpu.idle
+refused WrongPeriod '"cpu": {"quota": 5000, "period": 5}' linux.resources.cpu.period
+refused WrongWeight '"blockIO": {"weight": 5}' linux.resources.blockIO.weight
+refused WrongPageSize '"hugepageLimits": [{"pageSize": "2", "limit": 1}]' 'linux.resources.hugepageLimits[0].pageSize'
+refused WrongUnified '"unified": {"../x": "1"}' 'linux.resources.unified'
 
 # Changed while it runs, by flags and as JSON.
 config '"pids": {"limit": 17}' 'sleep 1000'
