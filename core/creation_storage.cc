@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "core/creation.h"
 #include "core/id_map.h"
+#include "core/user_namespace.h"
 
 namespace rcrt {
 namespace {

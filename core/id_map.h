@@ -12,9 +12,6 @@
 
 namespace rcrt {
 
-// A user namespace with the lines of uid_map and gid_map.
-Result<UniqueFd> make_user_namespace(const std::string& uid_map, const std::string& gid_map);
-
 // Maps a detached mount's ids by the namespace; `recursive`: of all that is mounted below it too. What
 // could not be mapped is `what` in the Error.
 Result<void> map_ids(int mount, int user_namespace, bool recursive, const std::string& what);

@@ -67,6 +67,8 @@ struct LaunchRequest {
   // For rcrt-oci, where somebody else watches the process: it becomes the caller's own
   // child, and rcrt-monitor ends once it is made. No log, exit record or clean-up then.
   bool orphan = false;
+  bool rootless = false;      // the caller is not the machine's root
+  bool user_entered = false;  // and is in the user namespace that the specification asks for
   bool pause = false;         // stop when the mounts are made: wait_for_pause(), resume()
   UniqueFd start_listener;    // after go() the process waits for somebody who connects and says go
   std::vector<int> preserve;  // borrowed; become 3, 4, ... in the container

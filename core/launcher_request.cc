@@ -181,6 +181,9 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
     return error("cannot join a user namespace", {}, "join a pid namespace with it, or use rcrt-oci",
                  ENOTSUP);
 
+  if (request.user_entered)
+    std::erase_if(draft.namespaces, [](auto& space) { return space.type == CLONE_NEWUSER; });
+
   PreparedLaunch prepared;
   prepared.new_network = draft.is_new(CLONE_NEWNET);
   if (request.networks_follow && prepared.new_network)
@@ -193,6 +196,8 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   extras.report_first = prepared.record_follows = request.attached && request.remove;
   extras.init = request.init;
   extras.orphan = request.orphan;
+  extras.rootless = request.rootless;
+  extras.user_entered = request.user_entered;
   extras.pause = request.pause;
   extras.no_pivot = request.no_pivot;
   extras.keep_keyring = request.keep_keyring;
@@ -232,7 +237,7 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   for (auto& mount : draft.mounts) {
     extras.mount_fds.push_back(-1);
     extras.file_targets.push_back(false);
-    if (!mount.bind() || (request.orphan && binds_inside(draft, mount))) continue;
+    if (!mount.bind() || (request.orphan && !request.user_entered && binds_inside(draft, mount))) continue;
     RCRT_ASSIGN(UniqueFd tree, open_bind(mount, draft.root_propagation));
     if (mount.map_ids) {
       RCRT_ASSIGN(int users, user_namespaces.get(mount.uid_map, mount.gid_map));

@@ -148,6 +148,7 @@ struct PlanExtras {
   bool attached = true;
   bool report_first = false;  // see LaunchRequest::remove
   bool init = false;
+  bool rootless = false, user_entered = false;  // see LaunchRequest
   bool orphan = false, pause = false, no_pivot = false, keep_keyring = false;
   std::string executable;
   bool mounts_only = false, unmount = false;

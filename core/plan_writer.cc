@@ -194,9 +194,10 @@ uint64_t flags_of(const PlanDraft& draft, const PlanExtras& extras) {
   set(draft.personality.has_value(), plan::Plan::kPersonality);
   set(draft.memory_policy.has_value(), plan::Plan::kMemoryPolicy);
   set(extras.mounts_only, plan::Plan::kMountsOnly);
-  set(draft.joins_user_ahead(), plan::Plan::kJoinUserAhead);
+  set(draft.joins_user_ahead() || extras.user_entered, plan::Plan::kUserAhead);
   set(draft.setup_dev, plan::Plan::kSetupDev);
-  set(draft.has(CLONE_NEWUSER) || (extras.join_types & CLONE_NEWUSER), plan::Plan::kUserNamespace);
+  set(draft.has(CLONE_NEWUSER) || (extras.join_types & CLONE_NEWUSER) || extras.rootless,
+      plan::Plan::kUserNamespace);
   set(extras.orphan, plan::Plan::kOrphan);
   set(extras.pause, plan::Plan::kPause);
   set(extras.no_pivot, plan::Plan::kNoPivot);

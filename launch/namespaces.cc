@@ -68,7 +68,7 @@ void wait_for_id_maps(const Child& child) {
 
 void join_namespaces(const Child& child) {
   auto* join = child.table<plan::JoinNamespace>(child.plan->join);
-  const bool ahead = child.has(plan::Plan::kJoinUserAhead);
+  const bool ahead = child.has(plan::Plan::kUserAhead);
   if (ahead) become_root(child);
   // The user namespace in between: some of the others may be the machine's, which are
   // closed to its root, and some its own, which are closed to a caller who is not root.

@@ -102,7 +102,7 @@ struct Plan {
     kScheduler = 1 << 12,
     kPersonality = 1 << 13,
     kSetupDev = 1 << 14,
-    kUserNamespace = 1 << 15,  // new or joined
+    kUserNamespace = 1 << 15,  // of the process: root in it is not the machine's
     kRelayOutput = 1 << 16,
     kReportFirst = 1 << 17,  // the exit is told before it is recorded
     kOrphan = 1 << 18,       // the process is the client's own child; the monitor ends once it is made
@@ -110,8 +110,9 @@ struct Plan {
     kKeepKeyring = 1 << 20,  // no session keyring of its own
     kNoPivot = 1 << 21,      // chroot instead, for a machine whose root cannot be left
     kMemoryPolicy = 1 << 22,
-    kJoinUserAhead = 1 << 23,  // the monitor itself joins the user namespace: new ones must belong to it
-    kMountsOnly = 1 << 24,     // the process changes the mounts of where it is, and ends
+    kUserAhead = 1 << 23,   // the monitor itself joins the user namespace, to which new ones must belong,
+                            // or was started in it
+    kMountsOnly = 1 << 24,  // the process changes the mounts of where it is, and ends
   };
   uint64_t flags;
 

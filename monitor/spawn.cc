@@ -55,7 +55,7 @@ bool set_oom_score(Monitor& monitor, int pid) {
 // There is no way back from a user namespace: only where the monitor ends once the process
 // is made. What takes the machine's privileges is done first, on ourselves.
 bool join_user(Monitor& monitor) {
-  if ((monitor.plan->flags & plan::Plan::kJoinUserAhead) == 0) return true;
+  if ((monitor.plan->flags & plan::Plan::kUserAhead) == 0) return true;
   if (!set_oom_score(monitor, sys::getpid())) return false;
   auto* join = plan::table<plan::JoinNamespace>(monitor.plan, monitor.plan->join);
   for (uint32_t i = 0; i < monitor.plan->join.count; ++i) {
@@ -239,7 +239,7 @@ bool adopt(Monitor& monitor) {
   keep_few(monitor);
   monitor.log = monitor.fd(plan.log_fd);
   if (monitor.pid < 0) return false;
-  const bool scored = plan.flags & plan::Plan::kJoinUserAhead;
+  const bool scored = plan.flags & plan::Plan::kUserAhead;
   if (!map_ids(monitor) || !(scored || set_oom_score(monitor, monitor.pid))) {
     end_child(monitor);
     return false;

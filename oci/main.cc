@@ -2,6 +2,7 @@
 // rcrt-oci: an OCI runtime with runc's command line.
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "base/version.h"
 #include "core/paths.h"
+#include "core/user_namespace.h"
 #include "oci/command.h"
 
 namespace rcrt::oci {
@@ -23,7 +25,7 @@ const std::vector<Option> kGlobalOptions = {
     {"debug", 0, nullptr, "log more"},
     {"systemd-cgroup", 0, nullptr, "let systemd make the cgroups: --cgroup-manager systemd"},
     {"cgroup-manager", 0, "MANAGER", "cgroupfs, systemd or disabled"},
-    {"rootless", 0, "VALUE", "true, false or auto: accepted as runc does"},
+    {"rootless", 0, "VALUE", "true, auto: run also where no cgroup can be made; false: that is an error"},
     {"criu", 0, "PATH", "the program criu (the one in PATH), for checkpoint and restore"},
     {"help", 'h', nullptr, "print this help"},
     {"version", 'v', nullptr, "print the version"},
@@ -67,12 +69,25 @@ void print_version() {
          RCRT_VERSION, RCRT_VERSION, kSpecVersion);
 }
 
-Result<std::string> default_root() {
-  if (geteuid() == 0) return std::string("/run/rcrt-oci");
-  const char* runtime = getenv("XDG_RUNTIME_DIR");
-  if (runtime == nullptr || runtime[0] != '/')
+std::string caller_name() {
+  if (getuid() == 0) return "root";
+  const passwd* entry = getpwuid(getuid());
+  return entry != nullptr ? entry->pw_name : "#" + std::to_string(getuid());
+}
+
+// As runc: root of a user namespace is most often a user who runs podman.
+Result<std::string> default_root(bool rootless) {
+  const char *user = getenv("USER"), *runtime = getenv("XDG_RUNTIME_DIR");
+  const bool acts_as_root = geteuid() == 0 && user != nullptr && std::string_view(user) == "root";
+  const bool has_runtime = runtime != nullptr && runtime[0] == '/';
+  if (!rootless || acts_as_root || (geteuid() == 0 && !has_runtime)) return std::string("/run/rcrt-oci");
+  if (!has_runtime)
     return error("no place for the state of containers", {}, "set XDG_RUNTIME_DIR, or give --root");
-  return std::string(runtime) + "/rcrt-oci";
+  const std::string root = std::string(runtime) + "/rcrt-oci";
+  // Sticky: a folder that nobody may clean up, whatever its age.
+  RCRT_TRY(make_folders(root));
+  if (chmod(root.c_str(), 01700) != 0) return errno_error("cannot keep", root);
+  return root;
 }
 
 Result<void> open_log(const Arguments& globals) {
@@ -95,20 +110,23 @@ Result<void> open_log(const Arguments& globals) {
 }
 
 Result<void> apply(const Arguments& globals, Context& context) {
+  CgroupSettings& cgroups = context.settings.cgroups;
+  context.settings.owner = caller_name();
+  cgroups.rootless = geteuid() != 0 || in_user_namespace();
   if (globals.has("root")) {
     RCRT_ASSIGN(context.settings.root, absolute(globals.text("root")));
   } else {
-    RCRT_ASSIGN(context.settings.root, default_root());
+    RCRT_ASSIGN(context.settings.root, default_root(cgroups.rootless));
   }
   std::string manager = globals.has("cgroup-manager")    ? globals.text("cgroup-manager")
                         : globals.flag("systemd-cgroup") ? "systemd"
                                                          : "cgroupfs";
   if (manager == "cgroupfs") {
-    context.settings.cgroups = CgroupManager::cgroupfs;
+    cgroups.manager = CgroupManager::cgroupfs;
   } else if (manager == "systemd") {
-    context.settings.cgroups = CgroupManager::systemd;
+    cgroups.manager = CgroupManager::systemd;
   } else if (manager == "disabled") {
-    context.settings.cgroups = CgroupManager::disabled;
+    cgroups.manager = CgroupManager::disabled;
   } else {
     return error("invalid cgroup manager", manager, "use cgroupfs, systemd or disabled", EINVAL);
   }
@@ -117,6 +135,7 @@ Result<void> apply(const Arguments& globals, Context& context) {
     std::string value = globals.text("rootless");
     if (value != "true" && value != "false" && value != "auto")
       return error("invalid value for --rootless", value, "use true, false or auto", EINVAL);
+    cgroups.required = value == "false";
   }
   context.settings.log = [](rcrt_log_level level, std::string_view plugin, std::string_view line) {
     std::string text = std::string(plugin) + ": " + std::string(line);

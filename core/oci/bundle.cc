@@ -7,7 +7,6 @@
 
 #include "core/files.h"
 #include "core/oci/strict_json.h"
-#include "core/oci/systemd_scope.h"
 #include "core/users.h"
 
 namespace rcrt::oci {
@@ -30,21 +29,6 @@ Result<Json*> object_in(Json& parent, const char* key, const std::string& path) 
   if (it == parent.end() || it->is_null()) return nullptr;
   if (!it->is_object()) return bad(path + key, *it, "it must be an object");
   return &*it;
-}
-
-void add_default_devices(Json& rules) {
-  for (const char* type : {"c", "b"}) rules.push_back({{"allow", true}, {"type", type}, {"access", "m"}});
-  const std::pair<int, int> devices[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}, {136, -1}};
-  for (auto [major, minor] : devices) {
-    Json rule = {{"allow", true}, {"type", "c"}, {"major", major}, {"access", "rwm"}};
-    if (minor >= 0) rule["minor"] = minor;
-    rules.push_back(std::move(rule));
-  }
-}
-
-bool is_set(const Json& object, const char* key) {
-  auto it = object.find(key);
-  return it != object.end() && !it->is_null();
 }
 
 }  // namespace
@@ -120,61 +104,6 @@ void add_home(Json& process, int root_fd) {
     if (auto id = user->find("uid"); id != user->end() && id->is_number_unsigned()) uid = id->dump();
   auto found = resolve_user(root_fd, uid);
   env.push_back("HOME=" + (found ? found->home : "/"));
-}
-
-Json resources_of(const Json& config) {
-  Json resources = Json::object();
-  auto linux_part = config.find("linux");
-  if (linux_part != config.end() && is_set(*linux_part, "resources")) resources = (*linux_part)["resources"];
-  Json& rules = resources["devices"];
-  if (rules.is_null()) rules = Json::array();
-  if (rules.is_array()) add_default_devices(rules);
-  return resources;
-}
-
-Json seccomp_request(const Json& config, const Json& process, const std::string& cache_dir) {
-  auto linux_part = config.find("linux");
-  if (linux_part == config.end() || !is_set(*linux_part, "seccomp")) return {};
-  Json bounding = Json::array();
-  if (auto sets = process.find("capabilities"); sets != process.end() && sets->is_object())
-    if (auto set = sets->find("bounding"); set != sets->end() && set->is_array()) bounding = *set;
-  return {{"seccomp", (*linux_part)["seccomp"]},
-          {"capabilities", bounding},
-          {"privileged", false},
-          {"security_opt", Json::array()},
-          {"cache_dir", cache_dir}};
-}
-
-Result<std::vector<Isolation>> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
-                                            const std::string& cache_dir) {
-  std::vector<Isolation> list;
-  auto linux_part = config.find("linux");
-  if (linux_part == config.end() || !linux_part->is_object()) return list;
-  std::string path;
-  if (is_set(*linux_part, "cgroupsPath")) path = (*linux_part)["cgroupsPath"].get<std::string>();
-  const bool limited = !path.empty() || is_set(*linux_part, "resources");
-  if (limited && manager != CgroupManager::disabled) {
-    Json request = {{"container", id},
-                    {"resources", resources_of(config)},
-                    {"privileged", false},
-                    {"cache_dir", cache_dir}};
-    if (manager == CgroupManager::systemd) {
-      RCRT_ASSIGN(SystemdScope scope, systemd_scope(path, id));
-      path = scope.cgroup;
-      request["systemd"] = {{"unit", scope.unit}, {"slice", scope.slice}};
-    }
-    if (path.empty()) path = "rcrt-oci/" + id;
-    if (path[0] != '/') path = "/" + path;
-    request["cgroup_path"] = path;
-    list.push_back({"cgroup", std::move(request)});
-  }
-  auto process = config.find("process");
-  if (Json request = process == config.end() ? Json() : seccomp_request(config, *process, cache_dir);
-      !request.is_null()) {
-    request["container"] = id;
-    list.push_back({"seccomp", std::move(request)});
-  }
-  return list;
 }
 
 }  // namespace rcrt::oci

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "core/json.h"
@@ -28,19 +27,5 @@ bool is_bind(const Json& mount);
 
 // Appends HOME to process.env if it is not there, from the root's own /etc/passwd.
 void add_home(Json& process, int root_fd);
-
-enum class CgroupManager { cgroupfs, systemd, disabled };
-
-// One call of an isolation plugin.
-struct Isolation {
-  std::string plugin;  // "cgroup"
-  Json request;
-};
-// What the configuration needs; nothing when it asks for nothing.
-Result<std::vector<Isolation>> isolation_of(const Json& config, const std::string& id, CgroupManager manager,
-                                            const std::string& cache_dir);
-Json seccomp_request(const Json& config, const Json& process, const std::string& cache_dir);
-// linux.resources with the device rules every container has.
-Json resources_of(const Json& config);
 
 }  // namespace rcrt::oci

@@ -11,7 +11,7 @@ Result<Json> Runtime::cgroup_request(const Opened& container) {
     if (entry.is_object() && entry.value("plugin", "") == "cgroup" && entry.contains("request"))
       return entry["request"];
   return error("container has no cgroup", container.record.id,
-               "give it one: linux.cgroupsPath or linux.resources in config.json");
+               "it runs without one: see --cgroup-manager and --rootless");
 }
 
 Result<void> Runtime::pause(const std::string& id, bool frozen) {

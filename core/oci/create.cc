@@ -42,6 +42,7 @@ class Creation {
   Result<Running> run();
 
  private:
+  Result<void> read();
   Result<void> check();
   Result<void> make_record();
   Result<void> prepare();
@@ -67,10 +68,16 @@ class Creation {
   Undo undo_;  // the last: its steps use all of the above
 };
 
-// Nothing is made before the whole configuration is found good.
-Result<void> Creation::check() {
+Result<void> Creation::read() {
   RCRT_TRY(check_id(options_.id));
   RCRT_ASSIGN(bundle_, read_bundle(options_.bundle, options_.config_file));
+  // Hooks and relative paths of the configuration are meant from the bundle.
+  if (chdir(bundle_.path.c_str()) != 0) return errno_error("cannot change to the bundle", bundle_.path);
+  return {};
+}
+
+// Nothing is made before the whole configuration is found good.
+Result<void> Creation::check() {
   RCRT_TRY(check_bundle(bundle_, options_, runtime_.settings_.log));
   RCRT_ASSIGN(net_devices_, read_net_devices(bundle_.config));
   RCRT_ASSIGN(seccomp_agent_, seccomp_agent(bundle_.config));
@@ -91,7 +98,7 @@ Result<void> Creation::make_record() {
   RCRT_ASSIGN(folder_, Folder::make(runtime_.settings_.root, options_.id));
   undo_.add([this] { folder_->remove(); });
   fault_point("oci: folder made");
-  record_ = new_record(options_, bundle_, isolation_);
+  record_ = new_record(options_, bundle_, isolation_, runtime_.settings_.owner);
   if (Json made = intel_rdt_.to_json(); !made.is_null()) record_.extra["resctrl"] = made;
   if (!seccomp_agent_.is_null()) record_.extra["seccompAgent"] = seccomp_agent_;
   RCRT_TRY(folder_->write_config(bundle_.text));
@@ -148,6 +155,8 @@ Result<void> Creation::launch() {
   request.seccomp_flags = seccomp_flags_;
   request.stdio = {0, 1, 2};
   request.orphan = true;
+  request.rootless = runtime_.settings_.cgroups.rootless;
+  request.user_entered = runtime_.entered_;
   request.no_pivot = options_.no_pivot;
   request.keep_keyring = options_.no_new_keyring;
   if (!seccomp_agent_.is_null())
@@ -194,17 +203,18 @@ Result<void> Creation::attach() {
 Result<void> Creation::run_hooks_before_pivot() {
   if (!pause_) return {};
   RCRT_TRY(launcher_->wait_for_pause());
+  const HookPlace place = runtime_.runtime_place();
   // As crun: to the hooks of old, which knew no other, it is created.
-  RCRT_TRY(run_hooks(bundle_.config, "prestart", state_json(record_, Status::created)));
+  RCRT_TRY(run_hooks(bundle_.config, "prestart", state_json(record_, Status::created), place));
   const Json state = state_json(record_, Status::creating);
-  RCRT_TRY(run_hooks(bundle_.config, "createRuntime", state));
+  RCRT_TRY(run_hooks(bundle_.config, "createRuntime", state, place));
   if (has_hooks(bundle_.config, "createContainer")) {
     // In the container's namespaces, but with the machine's root: the pivot is to come.
     std::string proc = "/proc/" + std::to_string(process_->pid);
     UniqueFd root(open((proc + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) return errno_error("cannot look into the container", proc + "/root");
-    HookPlace place{process_->pidfd.get(), foreign_namespaces(process_->pid), root.get()};
-    RCRT_TRY(run_hooks(bundle_.config, "createContainer", state, place));
+    RCRT_TRY(run_hooks(bundle_.config, "createContainer", state,
+                       {process_->pidfd.get(), foreign_namespaces(process_->pid), root.get(), nullptr}));
   }
   return launcher_->resume();
 }
@@ -228,10 +238,14 @@ Result<void> Creation::finish() {
 
 Result<Running> Creation::run() {
   RCRT_ASSIGN(Paths* const where, runtime_.paths());
+  const bool rootless = geteuid() != 0;
+  if (rootless) {
+    RCRT_TRY(read());
+    RCRT_TRY(runtime_.enter_new(bundle_.config));
+  }
   RCRT_ASSIGN(launcher_, Launcher::start(where->monitor()));
+  if (!rootless) RCRT_TRY(read());
   RCRT_TRY(check());
-  // Hooks and relative paths of the configuration are meant from the bundle.
-  if (chdir(bundle_.path.c_str()) != 0) return errno_error("cannot change to the bundle", bundle_.path);
   RCRT_TRY(make_record());
   RCRT_TRY(prepare());
   RCRT_TRY(launch());

@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "base/unique_fd.h"
+#include "core/oci/hook_runner.h"
 #include "core/process.h"
 
 namespace rcrt::oci {
@@ -155,6 +156,7 @@ bool has_hooks(const Json& config, const char* kind) {
 }
 
 Result<void> run_hook(const Hook& hook, const Json& state, const HookPlace& place) {
+  if (place.runner != nullptr) return place.runner->run(hook, state);
   RCRT_ASSIGN(UniqueFd input, state_file(state));
   UniqueFd output(memfd_create("output", MFD_CLOEXEC));
   if (!output) return errno_error("cannot make memory for the hook's output");

@@ -12,6 +12,8 @@
 
 namespace rcrt::oci {
 
+class HookRunner;
+
 struct Hook {
   std::string where;  // "hooks.poststop[0]", for errors
   std::string path;
@@ -30,11 +32,13 @@ bool has_hooks(const Json& config, const char* kind);
 // The state as a file, read from its beginning.
 Result<UniqueFd> state_file(const Json& state);
 
-// Where a hook runs: here, or in the namespaces of a process, with the root that it sees.
+// Where a hook runs: here, in the namespaces of a process, with the root that it sees, or
+// where a runner is.
 struct HookPlace {
   int pidfd = -1;
   uint32_t namespaces = 0;  // CLONE_NEW* to join
   int root = -1;            // becomes "/" after joining
+  const HookRunner* runner = nullptr;
 };
 
 // Runs one; an Error when it could not be run, failed, or took longer than its timeout.

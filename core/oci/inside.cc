@@ -94,6 +94,7 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
                                    const std::string& executable, int input) {
   const Record& record = container.record;
   RCRT_ASSIGN(Paths* const where, paths());
+  RCRT_TRY(enter_of(record, config));
   RCRT_TRY(set_initial_affinity(options.process));
   RCRT_ASSIGN(Launcher launcher, Launcher::start(where->monitor()));
   LaunchRequest request;
@@ -121,6 +122,8 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
   }
   request.stdio = {input, 1, 2};
   request.orphan = true;
+  request.rootless = settings_.cgroups.rootless;
+  request.user_entered = entered_;
   request.keep_keyring = record.keep_keyring;
   request.executable = executable;
   for (int fd = 3; fd < 3 + options.preserve_fds; ++fd) {
@@ -160,12 +163,14 @@ Result<void> Runtime::change_mounts(const std::string& id, const Json& mounts, b
   if (status_of(container.folder, container.record) == Status::stopped)
     return error("container not running", id);
   RCRT_ASSIGN(Paths* const where, paths());
+  RCRT_TRY(enter_of(container.record, {}));
   RCRT_ASSIGN(Launcher launcher, Launcher::start(where->monitor()));
   LaunchRequest request;
   request.id = id;
   request.spec = {{"ociVersion", kSpecVersion}, {"process", {{"args", {"mounts"}}, {"cwd", "/"}}}};
   request.spec["mounts"] = mounts;
   request.orphan = true;
+  request.user_entered = entered_;
   request.mounts_only = add ? MountsOnly::add : MountsOnly::remove;
   RCRT_TRY(join(container.record, request));
   if ((request.join.types & CLONE_NEWNS) == 0 || container.record.no_pivot)

@@ -63,7 +63,7 @@ Result<void> Runtime::start(const std::string& id) {
   RCRT_TRY(start_waiting(socket.get(), process.get(), listener));
   fault_point("oci: started");
   if (!container.record.start_hooks) return {};
-  return run_hooks(config, "poststart", state_json(container.record, Status::running));
+  return run_hooks(config, "poststart", state_json(container.record, Status::running), runtime_place());
 }
 
 Result<std::vector<pid_t>> Runtime::processes(const std::string& id) {
@@ -105,7 +105,8 @@ Result<void> Runtime::destroy(Opened& container) {
   auto hooks = read_hooks(config, "poststop");
   if (!hooks) return std::unexpected(hooks.error());
   for (const auto& hook : *hooks)
-    if (auto ran = run_hook(hook, state_json(container.record, Status::stopped)); !ran && settings_.log)
+    if (auto ran = run_hook(hook, state_json(container.record, Status::stopped), runtime_place());
+        !ran && settings_.log)
       settings_.log(RCRT_LOG_WARNING, "rcrt-oci", ran.error().message());
   return {};
 }

@@ -69,15 +69,15 @@ Result<IntelRdt> intel_rdt_of(const Json& config, const std::string& id) {
   return read_intel_rdt(config, id, resctrl_folder(mounts));
 }
 
-Record new_record(const CreateOptions& options, const Bundle& bundle,
-                  const std::vector<Isolation>& isolation) {
+Record new_record(const CreateOptions& options, const Bundle& bundle, const std::vector<Isolation>& isolation,
+                  const std::string& owner) {
   Record record;
   record.id = options.id;
   record.bundle = bundle.path;
   record.rootfs = bundle.rootfs;
   record.created = now_text();
   record.boot_id = boot_id();
-  record.owner = getuid() == 0 ? "root" : std::to_string(getuid());
+  record.owner = owner;
   if (auto it = bundle.config.find("annotations"); it != bundle.config.end() && it->is_object())
     record.annotations = *it;
   record.poststop = has_hooks(bundle.config, "poststop");

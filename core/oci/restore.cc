@@ -139,7 +139,7 @@ Result<void> Restoration::start_criu() {
 Result<void> Restoration::make_record() {
   for (auto& one : isolation_)
     if (auto scope = one.request.find("systemd"); scope != one.request.end()) (*scope)["pid"] = criu_->pid();
-  record_ = new_record(options_, bundle_, isolation_);
+  record_ = new_record(options_, bundle_, isolation_, runtime_.settings_.owner);
   if (Json made = intel_rdt_.to_json(); !made.is_null()) record_.extra["resctrl"] = made;
   RCRT_TRY(folder_->write_config(bundle_.text));
   RCRT_TRY(folder_->write(record_));

@@ -12,6 +12,9 @@
 #include "core/json.h"
 #include "core/launcher.h"
 #include "core/oci/bundle.h"
+#include "core/oci/hook_runner.h"
+#include "core/oci/hooks.h"
+#include "core/oci/isolation.h"
 #include "core/oci/record.h"
 #include "core/paths.h"
 #include "core/plugin_host.h"
@@ -22,7 +25,8 @@ struct CriuOptions;  // checkpoint.h
 
 struct Settings {
   std::string root;  // the folder of all containers
-  CgroupManager cgroups = CgroupManager::cgroupfs;
+  std::string owner;  // the caller's name
+  CgroupSettings cgroups;
   PluginHost::LogSink log;
 };
 
@@ -91,6 +95,13 @@ class Runtime {
   Result<void> destroy_damaged(Folder& folder, const std::string& id);
   Result<void> release(const Json& isolation);
   Result<void> start_hooks(const Opened& container, const Json& config);
+  // rootless.cc: into the user namespace that the configuration asks for, or a container's;
+  // nothing for root.
+  Result<void> enter_new(const Json& config);
+  Result<void> enter_of(const Record& record, const Json& config);
+  Result<void> enter(int space, const Json& config);
+  // Where the hooks run that are not the container's.
+  HookPlace runtime_place() const;
   // `input` is its standard input.
   Result<Running> launch_in(const Opened& container, const Json& config, const ExecOptions& options,
                             const std::string& executable = {}, int input = 0);
@@ -102,6 +113,8 @@ class Runtime {
   Settings settings_;
   std::optional<Paths> paths_;
   std::unique_ptr<PluginHost> plugins_;
+  bool entered_ = false;  // the container's user namespace
+  std::optional<HookRunner> hook_runner_;
 };
 
 // The state as hooks and `state` have it.

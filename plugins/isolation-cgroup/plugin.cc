@@ -97,6 +97,7 @@ Json without_device_rules() { return {{"dropCapabilities", {"CAP_MKNOD"}}, {"nod
 
 // A container that asks for nothing runs without a group when none can be made.
 Status run_without(Call& call, const std::vector<DeviceRule>& rules, const sdk::Failure& why) {
+  if (call.flag("required")) return std::unexpected(why);
   if (!rules.empty() && !only_default_devices(rules))
     return sdk::fail(why.code, "cannot enforce device rules: " + why.what, why.object,
                      "mount cgroup v2 writable (mount -t cgroup2 none /sys/fs/cgroup), or drop --device");

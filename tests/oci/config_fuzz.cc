@@ -6,6 +6,7 @@
 #include "core/oci/bundle.h"
 #include "core/oci/hooks.h"
 #include "core/oci/intel_rdt.h"
+#include "core/oci/isolation.h"
 #include "core/oci/net_devices.h"
 #include "core/oci/seccomp_agent.h"
 #include "core/oci/strict_json.h"
@@ -35,6 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto draft = build_plan(*config);
   if (!good(draft)) return 0;
   if (write_plan(*draft, {}).empty()) abort();
-  (void)oci::isolation_of(*config, "id", oci::CgroupManager::cgroupfs, {});
+  (void)oci::isolation_of(*config, "id", {}, {});
   return 0;
 }

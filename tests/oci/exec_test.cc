@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // exec, ps, pause, resume, update, events.
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/oci/console_socket.h"
 #include "tests/oci/oci_stage.h"
 
 namespace rcrt::test {
@@ -81,39 +80,14 @@ TEST_F(Exec, Failures) {
 }
 
 TEST_F(Exec, WithATerminal) {
-  std::string path = stage->dir() + "/console.sock";
-  unlink(path.c_str());
-  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(listen(listener, 1), 0);
-  Output output = oci_apart({"exec", "-d", "-t", "--pid-file", stage->dir() + "/exec.pid", "--console-socket",
-                             path, "c1", "sh", "-c", "tty; echo size: $(stty size)"});
+  ConsoleSocket console(stage->dir() + "/console.sock");
+  Output output =
+      oci_apart({"exec", "-d", "-t", "--pid-file", stage->dir() + "/exec.pid", "--console-socket",
+                 stage->dir() + "/console.sock", "c1", "sh", "-c", "tty; echo size: $(stty size)"});
   ASSERT_EQ(output.code, 0) << output;
-  int connection = accept(listener, nullptr, nullptr);
-  char text[64];
-  iovec piece = {text, sizeof text};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-  msghdr message = {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ASSERT_GT(recvmsg(connection, &message, MSG_CMSG_CLOEXEC), 0);
-  ASSERT_NE(CMSG_FIRSTHDR(&message), nullptr);
-  int master = -1;
-  memcpy(&master, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof master);
-  std::string said;
-  char buffer[256];
-  for (ssize_t n; (n = read(master, buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
-  EXPECT_EQ(said.find("/dev/pts/"), 0u) << said;
+  EXPECT_EQ(console.read_all().find("/dev/pts/"), 0u);
   // Until it is reaped the container's pid namespace cannot end.
   EXPECT_EQ(wait_for(std::stoi(contents(stage->dir() + "/exec.pid"))), 0);
-  close(master);
-  close(connection);
-  close(listener);
 }
 
 TEST_F(Exec, PauseAndResume) {
