@@ -38,7 +38,8 @@ std::vector<Command> all_commands();
 
 // One table a file.
 std::vector<Command> lifecycle_commands();  // create, run, start, state, kill, delete
-std::vector<Command> list_commands();       // list, ps
+std::vector<Command> list_commands();
+std::vector<Command> ps_commands();
 std::vector<Command> exec_commands();
 std::vector<Command> mounts_commands();
 std::vector<Command> control_commands();  // pause, resume, update, events

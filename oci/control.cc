@@ -51,6 +51,8 @@ std::vector<Option> update_options() {
       {"resources", 'r', "FILE", "linux.resources as JSON; - is standard input"},
       {"cpuset-cpus", 0, "LIST", "CPUs to run on"},
       {"cpuset-mems", 0, "LIST", "memory nodes to use"},
+      {"l3-cache-schema", 0, "SCHEMA", "a line of the resctrl group, as L3:0=ffff"},
+      {"mem-bw-schema", 0, "SCHEMA", "a line of the resctrl group, as MB:0=20"},
   };
   for (const auto& limit : kLimits) options.push_back(limit.option);
   return options;
@@ -84,7 +86,10 @@ Result<int> update_command(Context& context, const Arguments& arguments) {
     if (arguments.has("cpuset-cpus")) resources["cpu"]["cpus"] = arguments.text("cpuset-cpus");
     if (arguments.has("cpuset-mems")) resources["cpu"]["mems"] = arguments.text("cpuset-mems");
   }
-  RCRT_TRY(context.runtime().update(arguments.words[0], resources));
+  std::vector<std::string> schemata;
+  for (const char* option : {"l3-cache-schema", "mem-bw-schema"})
+    if (arguments.has(option)) schemata.push_back(arguments.text(option));
+  RCRT_TRY(context.runtime().update(arguments.words[0], resources, schemata));
   return 0;
 }
 

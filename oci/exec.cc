@@ -83,15 +83,10 @@ Result<Json> process_of(Context& context, const Arguments& arguments) {
   return process;
 }
 
-Result<int> exec_command(Context& context, const Arguments& arguments) {
+Result<ExecOptions> exec_options(Context& context, const Arguments& arguments) {
   ExecOptions options;
   options.id = arguments.words[0];
-  auto process = process_of(context, arguments);
-  if (!process) {
-    process.error().exit_code = 255;
-    return std::unexpected(process.error());
-  }
-  options.process = std::move(*process);
+  RCRT_ASSIGN(options.process, process_of(context, arguments));
   RCRT_ASSIGN(options.console_socket, absolute(arguments.text("console-socket")));
   RCRT_ASSIGN(options.pid_file, absolute(arguments.text("pid-file")));
   options.sub_cgroup = arguments.text("cgroup");
@@ -102,20 +97,32 @@ Result<int> exec_command(Context& context, const Arguments& arguments) {
       return error("invalid value for --preserve-fds", arguments.text("preserve-fds"), "give 0 to 256");
     options.preserve_fds = static_cast<int>(count);
   }
-  const bool detach = arguments.flag("detach");
-  if (auto terminal = options.process.find("terminal");
-      terminal != options.process.end() && *terminal == true && detach && options.console_socket.empty())
+  auto member = options.process.find("terminal");
+  const bool terminal = member != options.process.end() && *member == true;
+  if (terminal && arguments.flag("detach") && options.console_socket.empty())
     return error("cannot allocate tty if runc will detach without setting console socket", {},
                  "give --console-socket");
-  if (!detach) hold_signals();
-  auto running = context.runtime().exec(options);
+  if (!terminal && !options.console_socket.empty())
+    return error("cannot use console socket if runc will not detach or allocate tty", {},
+                 "give --tty, or leave --console-socket away");
+  return options;
+}
+
+Result<Running> start_exec(Context& context, const Arguments& arguments) {
+  RCRT_ASSIGN(ExecOptions options, exec_options(context, arguments));
+  if (!arguments.flag("detach")) hold_signals();
+  return context.runtime().exec(options);
+}
+
+Result<int> exec_command(Context& context, const Arguments& arguments) {
+  auto running = start_exec(context, arguments);
   if (!running) {
     Error failed = running.error();
     failed.what = "exec failed: " + failed.what;
     failed.exit_code = 255;
     return std::unexpected(std::move(failed));
   }
-  if (detach) return 0;
+  if (arguments.flag("detach")) return 0;
   return wait_in_foreground(*running);
 }
 

@@ -75,7 +75,11 @@ Result<int> state_command(Context& context, const Arguments& arguments) {
 }
 
 Result<int> kill_command(Context& context, const Arguments& arguments) {
-  RCRT_ASSIGN(int signal, parse_signal(arguments.words.size() > 1 ? arguments.words[1] : "SIGTERM"));
+  const std::string name = arguments.words.size() > 1 ? arguments.words[1] : "SIGTERM";
+  int signal = 0;  // sends none, and says whether one could be sent
+  if (name != "0") {
+    RCRT_ASSIGN(signal, parse_signal(name));
+  }
   RCRT_TRY(context.runtime().kill(arguments.words[0], signal, arguments.flag("all")));
   return 0;
 }

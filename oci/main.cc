@@ -168,6 +168,7 @@ Result<int> run(const std::vector<std::string>& args) {
     return 0;
   }
   if (globals.words.empty() || globals.flag("help") || globals.words[0] == "help") {
+    if (globals.words.size() > 1 && globals.words[0] == "help") return run({globals.words[1], "--help"});
     print_usage(commands);
     return 0;
   }
@@ -190,7 +191,9 @@ Result<int> run(const std::vector<std::string>& args) {
                    {}, std::string("usage: rcrt-oci ") + command.name + " " + command.usage, EINVAL);
     return command.run == nullptr ? execute_checkpoint(args) : command.run(context, arguments);
   }
-  return error("no such command", globals.words[0], "rcrt-oci --help lists them", EINVAL);
+  auto unknown = error("no such command", globals.words[0], "rcrt-oci --help lists them", EINVAL);
+  unknown.error().exit_code = 3;
+  return unknown;
 }
 
 Result<int> guarded_run(const std::vector<std::string>& args) {
@@ -225,7 +228,8 @@ Result<std::string> absolute(const std::string& path) {
 int main(int argc, char** argv) {
   umask(022);
   auto code = rcrt::oci::guarded_run({argv + 1, argv + argc});
-  int exit_code = code ? *code : code.error().exit_code == 255 ? 255 : 1;
+  int exit_code = code ? *code : code.error().exit_code;
+  if (!code && exit_code != 255 && exit_code != 3) exit_code = 1;
   if (!code) {
     std::string message = rcrt::oci::message_of(code.error());
     rcrt::oci::log_file.write("error", message);

@@ -2,6 +2,7 @@
 // What the isolation plugin does for a container that runs: freeze, update, stats.
 #include <rcrt/isolation.h>
 
+#include "core/oci/intel_rdt.h"
 #include "core/oci/runtime.h"
 
 namespace rcrt::oci {
@@ -30,10 +31,13 @@ Result<void> Runtime::pause(const std::string& id, bool frozen) {
   return {};
 }
 
-Result<void> Runtime::update(const std::string& id, const Json& resources) {
+Result<void> Runtime::update(const std::string& id, const Json& resources,
+                             const std::vector<std::string>& schemata) {
   RCRT_ASSIGN(Opened container, open(id));
   if (status_of(container.folder, container.record) == Status::stopped)
     return error("container not running", id);
+  RCRT_TRY(change_intel_rdt(container.record.extra.value("resctrl", Json()), schemata));
+  if (resources.empty()) return {};
   RCRT_ASSIGN(Json request, cgroup_request(container));
   request["resources"] = resources;
   RCRT_ASSIGN(PluginHost* const host, plugins());

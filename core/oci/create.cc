@@ -50,6 +50,9 @@ class Creation {
   Result<void> attach();
   Result<void> run_hooks_before_pivot();
   Result<void> finish();
+  Result<void> start();
+  // The process stops before it executes its command.
+  bool waits() const { return options_.wait_for_start || record_.start_hooks; }
 
   Runtime& runtime_;
   const CreateOptions& options_;
@@ -167,7 +170,7 @@ Result<void> Creation::launch() {
   for (const char* kind : {"prestart", "createRuntime", "createContainer"})
     pause_ = pause_ || has_hooks(bundle_.config, kind);
   request.pause = pause_;
-  if (options_.wait_for_start) {
+  if (waits()) {
     RCRT_ASSIGN(request.start_listener, folder_->listen("start.new"));
   }
   RCRT_ASSIGN(process_, launcher_->commit(std::move(request)));
@@ -220,20 +223,25 @@ Result<void> Creation::run_hooks_before_pivot() {
 }
 
 Result<void> Creation::finish() {
-  if (!options_.wait_for_start) RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
+  if (!waits()) RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
   RCRT_TRY(launcher_->go());
   fault_point("oci: gone");
-  if (options_.wait_for_start) {
-    if (launcher_->console() >= 0) RCRT_TRY(send_console(options_.console_socket, launcher_->console()));
-    RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
-    // The last step: from now on it is created.
-    RCRT_TRY(folder_->rename("start.new", "start"));
-    fault_point("oci: created");
-    return {};
-  }
   if (launcher_->console() >= 0 && !options_.console_socket.empty())
     RCRT_TRY(send_console(options_.console_socket, launcher_->console()));
+  if (!waits()) return {};
+  RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
+  // The last step: from now on it is created.
+  RCRT_TRY(folder_->rename("start.new", "start"));
+  fault_point("oci: created");
   return {};
+}
+
+// `run` of a container whose hooks run when it is started.
+Result<void> Creation::start() {
+  if (options_.wait_for_start || !waits()) return {};
+  auto started = runtime_.start(options_.id);
+  if (!started) (void)runtime_.remove(options_.id, true);
+  return started;
 }
 
 Result<Running> Creation::run() {
@@ -254,6 +262,7 @@ Result<Running> Creation::run() {
   RCRT_TRY(finish());
   undo_.commit();
   folder_->unlock();
+  RCRT_TRY(start());
   Running running;
   running.pid = process_->pid;
   running.pidfd = std::move(process_->pidfd);

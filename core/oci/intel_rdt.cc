@@ -118,6 +118,15 @@ Result<void> enter_intel_rdt(const IntelRdt& wish, pid_t pid) {
   return append(wish.monitor + "/tasks", std::to_string(pid));
 }
 
+Result<void> change_intel_rdt(const Json& made, const std::vector<std::string>& lines) {
+  const std::string group = made.is_object() ? made.value("group", "") : "";
+  if (group.empty() && !lines.empty())
+    return error("container has no resctrl group of its own", lines[0],
+                 "give it one: linux.intelRdt with a schema in config.json");
+  for (const auto& line : lines) RCRT_TRY(append(group + "/schemata", line + "\n"));
+  return {};
+}
+
 void release_intel_rdt(const Json& made) {
   if (!made.is_object()) return;
   for (const char* key : {"monitor", "group"})

@@ -32,5 +32,7 @@ Result<IntelRdt> read_intel_rdt(const Json& config, const std::string& id, const
 // Makes the groups and puts the process in. Undone by release, also half-way.
 Result<void> enter_intel_rdt(const IntelRdt& wish, pid_t pid);
 void release_intel_rdt(const Json& made);
+// Other lines of the schemata of a group that was made.
+Result<void> change_intel_rdt(const Json& made, const std::vector<std::string>& lines);
 
 }  // namespace rcrt::oci

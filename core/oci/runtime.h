@@ -24,7 +24,7 @@ namespace rcrt::oci {
 struct CriuOptions;  // checkpoint.h
 
 struct Settings {
-  std::string root;  // the folder of all containers
+  std::string root;   // the folder of all containers
   std::string owner;  // the caller's name
   CgroupSettings cgroups;
   PluginHost::LogSink log;
@@ -69,7 +69,8 @@ class Runtime {
   // `mounts` as in a configuration; to remove them their destinations are enough.
   Result<void> change_mounts(const std::string& id, const Json& mounts, bool add);
   Result<void> pause(const std::string& id, bool frozen);
-  Result<void> update(const std::string& id, const Json& resources);
+  // `schemata`: lines of its resctrl group.
+  Result<void> update(const std::string& id, const Json& resources, const std::vector<std::string>& schemata);
   Result<Json> stats(const std::string& id);
   // The pids of all its processes, in our pid namespace.
   Result<std::vector<pid_t>> processes(const std::string& id);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "tests/oci/descriptor_socket.h"
 #include "tests/oci/oci_stage.h"
 
 namespace rcrt::test {
@@ -22,12 +23,7 @@ using testing::HasSubstr;
 // Listens where linux.seccomp.listenerPath says; answers `calls` system calls with an errno.
 class Agent {
  public:
-  Agent(const std::string& path, int calls, int answer)
-      : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address = {AF_UNIX, {}};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path.c_str());
-    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(listen(socket_.get(), 1), 0);
+  Agent(const std::string& path, int calls, int answer) : socket_(path) {
     thread_ = std::thread([=, this] { serve(calls, answer); });
   }
   ~Agent() {
@@ -42,10 +38,7 @@ class Agent {
 
  private:
   void serve(int calls, int answer) {
-    pollfd ready = {socket_.get(), POLLIN, 0};
-    if (poll(&ready, 1, 20'000) != 1) return;
-    UniqueFd connection(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    UniqueFd listener = receive(connection.get());
+    UniqueFd listener = socket_.receive(&text_);
     while (listener && answered < calls) {
       seccomp_notif call = {};
       pollfd asked = {listener.get(), POLLIN, 0};
@@ -54,29 +47,8 @@ class Agent {
       if (ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &reply) == 0) ++answered;
     }
   }
-  UniqueFd receive(int connection) {
-    UniqueFd fd;
-    char buffer[4096];
-    for (;;) {
-      iovec piece = {buffer, sizeof buffer};
-      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-      msghdr message = {};
-      message.msg_iov = &piece;
-      message.msg_iovlen = 1;
-      message.msg_control = control;
-      message.msg_controllen = sizeof control;
-      ssize_t got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-      if (got <= 0) return fd;
-      text_.append(buffer, static_cast<size_t>(got));
-      if (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-        int received;
-        memcpy(&received, CMSG_DATA(header), sizeof received);
-        fd.reset(received);
-      }
-    }
-  }
 
-  UniqueFd socket_;
+  DescriptorSocket socket_;
   std::string text_;
   std::thread thread_;
 };

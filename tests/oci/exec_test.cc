@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "tests/oci/console_socket.h"
+#include "tests/oci/descriptor_socket.h"
 #include "tests/oci/oci_stage.h"
 
 namespace rcrt::test {
@@ -77,15 +77,18 @@ TEST_F(Exec, Failures) {
   EXPECT_EQ(exec({"--cwd", "/nosuch"}, {"pwd"}).code, 255);
   EXPECT_EQ(exec({"--cwd", "/proc/self/fd/7"}, {"pwd"}).code, 255);
   EXPECT_EQ(exec({"--cgroup", "../.."}, {"true"}).code, 255);
+  EXPECT_EQ(exec({"--preserve-fds", "-1"}, {"true"}).code, 255);
+  EXPECT_EQ(exec({"--detach", "--tty"}, {"true"}).code, 255) << "nobody would have the terminal";
+  EXPECT_EQ(exec({"--console-socket", "/nowhere"}, {"true"}).code, 255) << "there is no terminal";
 }
 
 TEST_F(Exec, WithATerminal) {
-  ConsoleSocket console(stage->dir() + "/console.sock");
+  DescriptorSocket console(stage->dir() + "/console.sock");
   Output output =
       oci_apart({"exec", "-d", "-t", "--pid-file", stage->dir() + "/exec.pid", "--console-socket",
                  stage->dir() + "/console.sock", "c1", "sh", "-c", "tty; echo size: $(stty size)"});
   ASSERT_EQ(output.code, 0) << output;
-  EXPECT_EQ(console.read_all().find("/dev/pts/"), 0u);
+  EXPECT_EQ(read_terminal(console.receive().get()).find("/dev/pts/"), 0u);
   // Until it is reaped the container's pid namespace cannot end.
   EXPECT_EQ(wait_for(std::stoi(contents(stage->dir() + "/exec.pid"))), 0);
 }
@@ -115,7 +118,21 @@ TEST_F(Exec, Processes) {
   std::string table = oci({"ps", "c1", "-ef"}).out;
   EXPECT_EQ(table.find("UID"), 0u);
   EXPECT_NE(table.find("sleep 1000"), table.npos);
-  EXPECT_EQ(oci({"ps", "c1", "-o", "pid"}).code, 1);
+  EXPECT_EQ(oci({"ps", "c1", "-eo", "pid=,comm="}).out, std::to_string(pid("c1")) + " sleep\n");
+  EXPECT_EQ(oci({"ps", "c1", "-o", "user,comm", "-o", "args"}).out,
+            "USER COMMAND COMMAND\nroot sleep   sleep 1000\n");
+  EXPECT_EQ(oci({"ps", "c1", "aux"}).out.find("USER PID"), 0u) << oci({"ps", "c1", "aux"});
+  auto packed = [](std::string text) {
+    std::erase(text, ' ');
+    return text;
+  };
+  for (const char* column :
+       {"ppid", "pgid", "sid", "uid", "pcpu", "vsz", "ni", "nlwp", "stat", "tty", "time"})
+    EXPECT_EQ(packed(oci({"ps", "c1", "-o", column}).out),
+              packed(observe("ps -p " + std::to_string(pid("c1")) + " -o " + column)));
+  EXPECT_EQ(oci({"ps", "c1", "-o", "nosuch"}).code, 1);
+  EXPECT_EQ(oci({"ps", "c1", "-o"}).code, 1);
+  EXPECT_EQ(oci({"ps", "c1", "--sort=pid"}).code, 1);
 }
 
 TEST_F(Exec, Events) {

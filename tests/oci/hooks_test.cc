@@ -48,6 +48,20 @@ TEST_F(Hooks, AllInTheirOrderWithTheState) {
   EXPECT_NE(contents(trace()).find("poststop \"status\":\"stopped\"\n"), std::string::npos);
 }
 
+TEST_F(Hooks, RunHasThemAll) {
+  Json spec = config("cat /tmp/by-hook");
+  spec["mounts"].push_back({{"destination", "/tmp"}, {"type", "tmpfs"}, {"source", "tmpfs"}});
+  for (const char* kind : {"createRuntime", "poststart", "poststop"}) spec["hooks"][kind] = noting(kind);
+  spec["hooks"]["startContainer"] = {
+      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "echo by hook >/tmp/by-hook"}}}};
+  EXPECT_EQ(run(spec).out, "by hook\n");
+  EXPECT_EQ(contents(trace()),
+            "createRuntime \"status\":\"creating\"\npoststart \"status\":\"running\"\n"
+            "poststop \"status\":\"stopped\"\n");
+  spec["hooks"]["startContainer"][0]["args"] = {"sh", "-c", "exit 3"};
+  EXPECT_NE(refused(spec).find("hooks.startContainer[0]"), std::string::npos);
+}
+
 TEST_F(Hooks, StartContainerRunsInsideAsTheContainersUser) {
   Json spec = config("cat /tmp/by-hook");
   spec["root"]["readonly"] = false;

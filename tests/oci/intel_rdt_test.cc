@@ -95,6 +95,15 @@ TEST_F(IntelRdtTest, AGroupOfTheContainersOwnGoesWithIt) {
   EXPECT_FALSE(fs::exists(folder_ + "/c1"));
 }
 
+TEST_F(IntelRdtTest, ChangedWhileItRuns) {
+  std::ofstream(folder_ + "/made/schemata").close();
+  EXPECT_TRUE(change_intel_rdt({{"group", folder_ + "/made"}}, {"MB:0=50"}));
+  EXPECT_EQ(text("/made/schemata"), "MB:0=50\n");
+  EXPECT_THAT(change_intel_rdt({{"group", ""}}, {"L3:0=f"}).error().message(),
+              HasSubstr("no resctrl group of its own"));
+  EXPECT_TRUE(change_intel_rdt(Json(), {}));
+}
+
 TEST_F(IntelRdtTest, Refused) {
   for (const auto& [member, why] : {std::pair{Json{{"closID", "a/b"}}, "closID \"a/b\""},
                                     {Json{{"closID", ".."}}, "closID \"..\""},

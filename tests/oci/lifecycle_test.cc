@@ -72,6 +72,7 @@ TEST_F(Lifecycle, EachStateAllowsWhatItShould) {
   EXPECT_EQ(create("c1", config("true")).code, 1) << "an id twice";
   EXPECT_EQ(status("c1"), "created") << "the first is untouched";
   EXPECT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_EQ(oci({"kill", "c1", "0"}).code, 0) << "nothing is sent";
   EXPECT_EQ(oci({"start", "c1"}).code, 1) << "started twice";
   Output refused = oci({"delete", "c1"});
   EXPECT_EQ(refused.code, 1);
@@ -150,7 +151,9 @@ TEST_F(Lifecycle, ATruncatedStateIsSaidAndCanBeRemoved) {
   Output output = oci({"state", "c1"});
   EXPECT_EQ(output.code, 1);
   EXPECT_NE(output.err.find("damaged"), output.err.npos) << output;
-  EXPECT_EQ(oci({"list", "-q"}).code, 0);
+  Output list = oci({"list", "-q"});
+  EXPECT_EQ(list.code, 0);
+  EXPECT_NE(list.err.find("c1/state.json"), list.err.npos) << "it is not hidden: " << list;
   EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
   EXPECT_EQ(wait_for(process), 128 + SIGKILL) << "its cgroup was emptied";
 }
@@ -242,7 +245,40 @@ TEST_F(Lifecycle, ErrorsGoToTheLogAsEnginesReadThem) {
   EXPECT_EQ(oci({"--log-format", "xml", "list"}).code, 1);
 }
 
+TEST_F(Lifecycle, ACgroupOfItsOwnIsThereUnasked) {
+  Json spec = config("sleep 100");
+  spec["linux"].erase("resources");
+  ASSERT_EQ(create("c1", spec).code, 0);
+  EXPECT_EQ(contents("/sys/fs/cgroup/rcrt-oci/c1/cgroup.procs"), std::to_string(pid("c1")) + "\n");
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  EXPECT_EQ(oci({"pause", "c1"}).code, 0);
+  EXPECT_EQ(status("c1"), "paused");
+  EXPECT_EQ(oci({"resume", "c1"}).code, 0);
+  EXPECT_EQ(oci({"events", "--stats", "c1"}).code, 0);
+  // As runc: a device that no rule names is out of reach, whatever the capabilities.
+  spec["process"]["args"] = {"sh", "-c", "mknod /dev/mem1 c 1 1 && cat /dev/mem1"};
+  for (const char* set : {"bounding", "effective", "permitted"})
+    spec["process"]["capabilities"][set].push_back("CAP_MKNOD");
+  EXPECT_NE(run(spec).err.find("Operation not permitted"), std::string::npos);
+  // There is none when it is not wanted.
+  Output without =
+      oci({"--cgroup-manager", "disabled", "run", "--bundle", bundle_of("cat /proc/self/cgroup"), "c2"});
+  EXPECT_EQ(without.code, 0) << without;
+  EXPECT_EQ(without.out.find("c2"), without.out.npos);
+}
+
+TEST_F(Lifecycle, ErrorsOfLimitsNameTheWholePath) {
+  Json spec = config("true");
+  spec["linux"]["resources"]["pids"]["limit"] = "many";
+  EXPECT_NE(refused(spec).find("\"linux.resources.pids.limit\""), std::string::npos);
+  spec = config("true");
+  spec["linux"]["resources"]["devices"] = {{{"access", "r"}}};
+  EXPECT_NE(refused(spec).find("\"linux.resources.devices[0].allow\""), std::string::npos);
+}
+
 TEST_F(Lifecycle, VersionAndFeatures) {
+  EXPECT_EQ(oci({"nosuch"}).code, 3) << "as runc";
+  EXPECT_EQ(oci({"help", "run"}).out, oci({"run", "--help"}).out);
   std::string version = oci({"--version"}).out;
   EXPECT_EQ(version.find("rcrt-oci version "), 0u);
   EXPECT_NE(version.find("\ncommit: "), version.npos);

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/oci/console_socket.h"
+#include "tests/oci/descriptor_socket.h"
 #include "tests/oci/user_stage.h"
 
 namespace rcrt::test {
@@ -153,14 +153,14 @@ TEST_F(Rootless, HooksRunWhereTheyAreAskedFor) {
 TEST_F(Rootless, ATerminalGoesToTheConsoleSocket) {
   Json spec = mapped_config("tty; test -c /dev/console && echo console");
   spec["process"]["terminal"] = true;
-  ConsoleSocket console(home() + "/console");
+  DescriptorSocket console(home() + "/console");
   ASSERT_EQ(user_apart({"create", "--bundle", user_bundle(spec), "--pid-file", home() + "/pid",
                         "--console-socket", home() + "/console", "c"})
                 .code,
             0)
       << contents(home() + "/err");
   ASSERT_EQ(user({"start", "c"}).code, 0);
-  EXPECT_THAT(console.read_all(), HasSubstr("console"));
+  EXPECT_THAT(read_terminal(console.receive().get()), HasSubstr("console"));
   EXPECT_EQ(wait_for(std::stoi(contents(home() + "/pid"))), 0);
 }
 
