@@ -77,14 +77,16 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (container.open_process() && !kill) return error("container is running", id, "stop it first", EBUSY);
 
-  std::string state = paths_.container_state(id);
+  const std::string state = paths_.container_state(id), record = paths_.container(id) + "/config.json";
   RCRT_ASSIGN(auto entries, Journal::read(state));
   use_plugins_of(container, entries);
   bool begun = std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "started"; });
   // After a reboot there is no journal: what had its configuration then was about to run, or ran.
   bool lost = entries.empty() && !container.config.empty();
   bool started = container.exit || container.created || begun || lost;
-  remove = remove || (container.auto_remove() && !container.created) || !started;
+  // Whoever removed it was killed; of a start, the record is there before anything can begin.
+  const bool half_removed = access(record.c_str(), F_OK) != 0 && errno == ENOENT;
+  remove = remove || (container.auto_remove() && !container.created) || !started || half_removed;
   RCRT_TRY(kill_leftovers(container, entries));
 
   // Nothing of a stopped container is in the journal; what is removed with it is in its record.
@@ -115,13 +117,13 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   }
   if (!remove && !container.exit && !container.created) {
     // The monitor was killed, or the power went: how the container ended, nobody saw.
-    Json record = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
-    RCRT_TRY(write_file(paths_.container(id) + "/exit.json", record.dump()));
+    Json ended = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
+    RCRT_TRY(write_file(paths_.container(id) + "/exit.json", ended.dump()));
   }
   if (remove && (with_volumes || container.auto_remove() || !started))
     RCRT_TRY(remove_anonymous_volumes(volumes, id));
   // Without its record it is dead to whoever finds it half removed, and is removed then.
-  if (remove) unlink((paths_.container(id) + "/config.json").c_str());
+  if (remove) unlink(record.c_str());
   fault_point("record removed");
   RCRT_TRY(remove_tree(state.c_str()));
   fault_point("state removed");

@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-#include "tests/e2e/stage.h"
+#include "tests/e2e/faults.h"
 
 namespace rcrt::test {
 namespace {
@@ -15,17 +15,8 @@ using testing::AnyOf;
 
 constexpr int kKilled = 128 + SIGKILL;
 
-class RecoverTest : public StageTest {
+class RecoverTest : public WithFaults<StageTest> {
  protected:
-  static void SetUpTestSuite() {
-    tar = "packaging/dist_faults.tar";
-    StageTest::SetUpTestSuite();
-  }
-  static void TearDownTestSuite() {
-    StageTest::TearDownTestSuite();
-    tar = "packaging/dist.tar";
-  }
-
   // What a run may change, of the stage and of the host.
   struct Snapshot {
     HostState host = HostState::take();
@@ -50,13 +41,6 @@ class RecoverTest : public StageTest {
     run({"system", "recover"});  // takes idle networks down
     EXPECT_TRUE(eventually([] { return Snapshot().processes == "0\n"; }));
     return Snapshot();
-  }
-
-  static Output run_with(const std::string& variable, const std::vector<std::string>& args) {
-    stage->environment = {variable};
-    Output output = run(args);
-    stage->environment.clear();
-    return output;
   }
 
   // How many points the command passes; the number that a full run of it shows.
@@ -204,6 +188,21 @@ class RecoverTest : public StageTest {
  private:
   static inline std::map<int, std::string> names_;
 };
+
+// Whoever comes next finishes a removal, though nobody asks for it.
+TEST_F(RecoverTest, RemovalKilledWithoutTheRecord) {
+  const std::vector<std::string> options = {"run", "--rm", "--name", "same", "busybox", "true"};
+  points(options);
+  const Snapshot before = quiet();
+  points(options);
+  int at = 0;
+  for (const auto& [number, name] : names_)
+    if (name == "record removed") at = number;
+  ASSERT_GT(at, 0);
+  run_with("RCRT_FAULT_AT=" + std::to_string(at), options);
+  std::string left;
+  EXPECT_TRUE(settled(before, &left)) << left;
+}
 
 TEST_F(RecoverTest, RunKilled) { kill_everywhere({"--net=none"}, false); }
 TEST_F(RecoverTest, RunOfAKeptContainerKilled) { kill_everywhere({"--net=none"}, true); }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include "tests/e2e/faults.h"
 #include "tests/registry/registry_stage.h"
 
 namespace rcrt::test {
@@ -11,24 +12,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class KillTest : public RegistryTest {
- protected:
-  static void SetUpTestSuite() {
-    tar = "packaging/dist_faults.tar";
-    RegistryTest::SetUpTestSuite();
-  }
-  static void TearDownTestSuite() {
-    RegistryTest::TearDownTestSuite();
-    tar = "packaging/dist.tar";
-  }
-  static Output pull_with(const std::string& variable, const std::string& image) {
-    stage->environment.push_back(variable);
-    // One layer at a time: the steps come in one order, but for the unpacking beside them.
-    Output output = pull(image, {"--parallel=1"});
-    stage->environment.pop_back();
-    return output;
-  }
-};
+class KillTest : public WithFaults<RegistryTest> {};
 
 TEST_F(KillTest, AtEveryStep) {
   registry().make("team/app", "latest", "layers=2");
@@ -36,7 +20,8 @@ TEST_F(KillTest, AtEveryStep) {
   int at = 1;
   for (;; ++at) {
     SCOPED_TRACE(at);
-    Output killed = pull_with("RCRT_FAULT_AT=" + std::to_string(at), image);
+    // One layer at a time: the steps come in one order, but for the unpacking beside them.
+    Output killed = run_with("RCRT_FAULT_AT=" + std::to_string(at), {"pull", "--parallel=1", image});
     if (killed.code == 0) break;
     ASSERT_EQ(killed.code, 128 + SIGKILL) << killed;
     // Either it is not there, or all of it is.

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "tests/e2e/faults.h"
 #include "tests/registry/real_registry.h"
 #include "tests/registry/registry_stage.h"
 
@@ -15,16 +16,8 @@ using testing::AnyOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 
-class PushKillTest : public RegistryTest {
+class PushKillTest : public WithFaults<RegistryTest> {
  protected:
-  static void SetUpTestSuite() {
-    tar = "packaging/dist_faults.tar";
-    RegistryTest::SetUpTestSuite();
-  }
-  static void TearDownTestSuite() {
-    RegistryTest::TearDownTestSuite();
-    tar = "packaging/dist.tar";
-  }
   void SetUp() override {
     if (!have_program("docker-registry")) GTEST_SKIP() << "docker-registry is not installed";
     RegistryTest::SetUp();
@@ -51,9 +44,7 @@ TEST_F(PushKillTest, AtEveryStep) {
   for (;; ++at) {
     SCOPED_TRACE(at);
     const std::string to = real.host() + ("/team/app" + std::to_string(at));
-    stage->environment.push_back("RCRT_FAULT_AT=" + std::to_string(at));
-    Output killed = run({"push", "--parallel=1", image, to});
-    stage->environment.pop_back();
+    Output killed = run_with("RCRT_FAULT_AT=" + std::to_string(at), {"push", "--parallel=1", image, to});
     const bool whole = killed.code == 0;
     if (!whole) {
       ASSERT_EQ(killed.code, 128 + SIGKILL) << killed;
