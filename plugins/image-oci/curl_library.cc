@@ -3,14 +3,10 @@
 
 #include <dlfcn.h>
 
+#include "base/bind_symbol.h"
+
 namespace rcrt::image_oci {
 namespace {
-
-template <typename Function>
-bool bind(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(handle, name));
-  return function != nullptr;
-}
 
 Result<CurlLibrary> load() {
   void* handle = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -18,13 +14,16 @@ Result<CurlLibrary> load() {
     return error("cannot load libcurl", "libcurl.so.4", "registries need it: install the package libcurl4",
                  ENOENT);
   CurlLibrary curl{};
-  const bool complete =
-      bind(handle, "curl_global_init", curl.global_init) && bind(handle, "curl_easy_init", curl.init) &&
-      bind(handle, "curl_easy_cleanup", curl.cleanup) && bind(handle, "curl_easy_reset", curl.reset) &&
-      bind(handle, "curl_easy_setopt", curl.setopt) && bind(handle, "curl_easy_getinfo", curl.getinfo) &&
-      bind(handle, "curl_easy_perform", curl.perform) && bind(handle, "curl_easy_strerror", curl.strerror) &&
-      bind(handle, "curl_slist_append", curl.slist_append) &&
-      bind(handle, "curl_slist_free_all", curl.slist_free_all);
+  const bool complete = bind_symbol(handle, "curl_global_init", curl.global_init) &&
+                        bind_symbol(handle, "curl_easy_init", curl.init) &&
+                        bind_symbol(handle, "curl_easy_cleanup", curl.cleanup) &&
+                        bind_symbol(handle, "curl_easy_reset", curl.reset) &&
+                        bind_symbol(handle, "curl_easy_setopt", curl.setopt) &&
+                        bind_symbol(handle, "curl_easy_getinfo", curl.getinfo) &&
+                        bind_symbol(handle, "curl_easy_perform", curl.perform) &&
+                        bind_symbol(handle, "curl_easy_strerror", curl.strerror) &&
+                        bind_symbol(handle, "curl_slist_append", curl.slist_append) &&
+                        bind_symbol(handle, "curl_slist_free_all", curl.slist_free_all);
   if (!complete)
     return error("libcurl lacks functions", "libcurl.so.4", "libcurl 7.88 or newer is needed", ENOSYS);
   if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return error("cannot initialise libcurl");

@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "base/bind_symbol.h"
+
 namespace rcrt::cgroup {
 namespace {
 
@@ -19,12 +21,6 @@ struct Library {
   decltype(&::cgroup_strerror) strerror;
   decltype(&::cgroup_get_last_errno) last_errno;
 };
-
-template <typename Function>
-bool bind(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(handle, name));
-  return function != nullptr;
-}
 
 // The code of the system call behind a libcgroup error, and its words.
 std::unexpected<sdk::Failure> failed(const Library& library, int code, const char* what,
@@ -41,14 +37,14 @@ Expected<Library> load() {
     return sdk::fail(ENOENT, "cannot load libcgroup", "libcgroup.so.2",
                      "limits need it: install the package libcgroup2, or drop the limits");
   Library library{};
-  bool complete = bind(handle, "cgroup_init", library.init) &&
-                  bind(handle, "cgroup_new_cgroup", library.new_cgroup) &&
-                  bind(handle, "cgroup_free", library.free) &&
-                  bind(handle, "cgroup_add_controller", library.add_controller) &&
-                  bind(handle, "cgroup_add_value_string", library.add_value_string) &&
-                  bind(handle, "cgroup_create_cgroup", library.create_cgroup) &&
-                  bind(handle, "cgroup_strerror", library.strerror) &&
-                  bind(handle, "cgroup_get_last_errno", library.last_errno);
+  bool complete = bind_symbol(handle, "cgroup_init", library.init) &&
+                  bind_symbol(handle, "cgroup_new_cgroup", library.new_cgroup) &&
+                  bind_symbol(handle, "cgroup_free", library.free) &&
+                  bind_symbol(handle, "cgroup_add_controller", library.add_controller) &&
+                  bind_symbol(handle, "cgroup_add_value_string", library.add_value_string) &&
+                  bind_symbol(handle, "cgroup_create_cgroup", library.create_cgroup) &&
+                  bind_symbol(handle, "cgroup_strerror", library.strerror) &&
+                  bind_symbol(handle, "cgroup_get_last_errno", library.last_errno);
   if (!complete)
     return sdk::fail(ENOSYS, "libcgroup lacks functions", "libcgroup.so.2",
                      "libcgroup 2.0.2 or newer is needed");

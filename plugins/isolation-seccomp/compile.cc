@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/bind_symbol.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -32,28 +33,23 @@ struct Library {
   decltype(&::seccomp_export_bpf) export_bpf;
 };
 
-template <typename Function>
-bool bind(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(handle, name));
-  return function != nullptr;
-}
-
 sdk::Expected<Library> load() {
   Library library{};
   library.handle = ::dlopen("libseccomp.so.2", RTLD_NOW | RTLD_LOCAL);
   if (!library.handle)
     return sdk::fail(ENOENT, "cannot load libseccomp", "libseccomp.so.2",
                      "install the package libseccomp2, or run with --security-opt seccomp=unconfined");
-  bool complete = bind(library.handle, "seccomp_init", library.init) &&
-                  bind(library.handle, "seccomp_release", library.release) &&
-                  bind(library.handle, "seccomp_arch_add", library.arch_add) &&
-                  bind(library.handle, "seccomp_arch_native", library.arch_native) &&
-                  bind(library.handle, "seccomp_arch_resolve_name", library.arch_resolve_name) &&
-                  bind(library.handle, "seccomp_attr_set", library.attr_set) &&
-                  bind(library.handle, "seccomp_rule_add_array", library.rule_add_array) &&
-                  bind(library.handle, "seccomp_syscall_resolve_name", library.resolve_name) &&
-                  bind(library.handle, "seccomp_syscall_resolve_name_arch", library.resolve_name_arch) &&
-                  bind(library.handle, "seccomp_export_bpf", library.export_bpf);
+  bool complete =
+      bind_symbol(library.handle, "seccomp_init", library.init) &&
+      bind_symbol(library.handle, "seccomp_release", library.release) &&
+      bind_symbol(library.handle, "seccomp_arch_add", library.arch_add) &&
+      bind_symbol(library.handle, "seccomp_arch_native", library.arch_native) &&
+      bind_symbol(library.handle, "seccomp_arch_resolve_name", library.arch_resolve_name) &&
+      bind_symbol(library.handle, "seccomp_attr_set", library.attr_set) &&
+      bind_symbol(library.handle, "seccomp_rule_add_array", library.rule_add_array) &&
+      bind_symbol(library.handle, "seccomp_syscall_resolve_name", library.resolve_name) &&
+      bind_symbol(library.handle, "seccomp_syscall_resolve_name_arch", library.resolve_name_arch) &&
+      bind_symbol(library.handle, "seccomp_export_bpf", library.export_bpf);
   if (complete) return library;
   ::dlclose(library.handle);
   return sdk::fail(ENOSYS, "libseccomp lacks functions", "libseccomp.so.2",

@@ -10,6 +10,7 @@
 
 #include <utility>
 
+#include "base/bind_symbol.h"
 #include "base/result.h"
 #include "plugins/net-bridge/ruleset.h"
 
@@ -40,8 +41,7 @@ const Library& library() {
       return l;
     }
     auto find = [&](auto& function, const char* name) {
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
-      if (function == nullptr) l.problem = std::string("libnftables.so.1 has no ") + name;
+      if (!bind_symbol(handle, name, function)) l.problem = std::string("libnftables.so.1 has no ") + name;
     };
     find(l.ctx_new, "nft_ctx_new");
     find(l.ctx_free, "nft_ctx_free");

@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <libmount/libmount.h>
 
+#include "base/bind_symbol.h"
+
 namespace rcrt::overlay {
 namespace {
 
@@ -22,29 +24,24 @@ struct Library {
   decltype(&::mnt_context_get_syscall_errno) syscall_errno;
 };
 
-template <typename Function>
-bool bind(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(handle, name));
-  return function != nullptr;
-}
-
 sdk::Expected<Library> load() {
   void* handle = ::dlopen("libmount.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!handle)
     return sdk::fail(ENOENT, "cannot load libmount", "libmount.so.1",
                      "images of many layers need it: install libmount1");
   Library l{};
-  bool complete =
-      bind(handle, "mnt_new_context", l.new_context) && bind(handle, "mnt_free_context", l.free_context) &&
-      bind(handle, "mnt_context_disable_canonicalize", l.disable_canonicalize) &&
-      bind(handle, "mnt_context_disable_helpers", l.disable_helpers) &&
-      bind(handle, "mnt_context_disable_mtab", l.disable_mtab) &&
-      bind(handle, "mnt_context_set_fstype", l.set_fstype) &&
-      bind(handle, "mnt_context_set_source", l.set_source) &&
-      bind(handle, "mnt_context_set_target", l.set_target) &&
-      bind(handle, "mnt_context_set_options", l.set_options) && bind(handle, "mnt_context_mount", l.mount) &&
-      bind(handle, "mnt_context_syscall_called", l.syscall_called) &&
-      bind(handle, "mnt_context_get_syscall_errno", l.syscall_errno);
+  bool complete = bind_symbol(handle, "mnt_new_context", l.new_context) &&
+                  bind_symbol(handle, "mnt_free_context", l.free_context) &&
+                  bind_symbol(handle, "mnt_context_disable_canonicalize", l.disable_canonicalize) &&
+                  bind_symbol(handle, "mnt_context_disable_helpers", l.disable_helpers) &&
+                  bind_symbol(handle, "mnt_context_disable_mtab", l.disable_mtab) &&
+                  bind_symbol(handle, "mnt_context_set_fstype", l.set_fstype) &&
+                  bind_symbol(handle, "mnt_context_set_source", l.set_source) &&
+                  bind_symbol(handle, "mnt_context_set_target", l.set_target) &&
+                  bind_symbol(handle, "mnt_context_set_options", l.set_options) &&
+                  bind_symbol(handle, "mnt_context_mount", l.mount) &&
+                  bind_symbol(handle, "mnt_context_syscall_called", l.syscall_called) &&
+                  bind_symbol(handle, "mnt_context_get_syscall_errno", l.syscall_errno);
   if (!complete)
     return sdk::fail(ENOSYS, "libmount lacks functions", "libmount.so.1", "libmount 2.38 or newer is needed");
   return l;
