@@ -12,8 +12,7 @@ namespace rcrt::cli {
 
 Result<int> create_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt create [OPTIONS] IMAGE [COMMAND [ARGUMENTS]]";
-  RCRT_ASSIGN(auto line,
-              context.parse(usage, container_flags("Options of create"), args, Stop::at_first_word));
+  RCRT_ASSIGN(auto line, context.parse(usage, container_flags(args), args, Stop::at_first_word));
   if (!line) return 0;
   if (line->words.empty()) return error("no image", "", "usage: " + usage, EINVAL);
   RCRT_ASSIGN(const RunOptions options, run_options(*line, context.globals));

@@ -9,8 +9,8 @@
 namespace rcrt::cli {
 
 Result<int> run_command(Context& context, const std::vector<std::string>& args) {
-  RCRT_ASSIGN(auto line, context.parse("rcrt run [OPTIONS] IMAGE [COMMAND [ARGUMENTS]]", run_flags(), args,
-                                       Stop::at_first_word));
+  RCRT_ASSIGN(auto line, context.parse("rcrt run [OPTIONS] IMAGE [COMMAND [ARGUMENTS]]", run_flags(args),
+                                       args, Stop::at_first_word));
   if (!line) return 0;
   if (line->words.empty())
     return error("no image", "", "usage: rcrt run [OPTIONS] IMAGE [COMMAND]; `busybox` is built in", EINVAL);

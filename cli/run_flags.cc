@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/path.h"
+#include "cli/mentioned_options.h"
 #include "core/files.h"
 #include "core/terminal.h"
 
@@ -118,9 +119,10 @@ Result<void> attach_flags(const CommandLine& line, RunOptions& options) {
 
 }  // namespace
 
-po::options_description container_flags(const std::string& title) {
-  po::options_description d(title);
-  d.add_options()                                                                                //
+po::options_description container_flags(const std::vector<std::string>& args) {
+  po::options_description d;
+  MentionedOptions add(d, args);
+  add                                                                                            //
       ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                         //
       ("annotation", words("KEY=VALUE"), "annotation of the OCI configuration")                  //
       ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                                //
@@ -204,9 +206,10 @@ po::options_description container_flags(const std::string& title) {
   return d;
 }
 
-po::options_description run_flags() {
-  po::options_description d = container_flags("Options of run");
-  d.add_options()                                                              //
+po::options_description run_flags(const std::vector<std::string>& args) {
+  po::options_description d = container_flags(args);
+  MentionedOptions add(d, args);
+  add                                                                          //
       ("attach,a", words("STREAM"), "stay with stdin, stdout or stderr only")  //
       ("detach,d", toggle(), "run in the background, print the id")            //
       ("explain", toggle(), "print the plan as JSON and do nothing")           //

@@ -7,9 +7,9 @@
 
 namespace rcrt::cli {
 
-// Those of a container, and with them those of `run`.
-po::options_description container_flags(const std::string& title);
-po::options_description run_flags();
+// Those of a container, and with them those of `run`, as far as the words can mean them.
+po::options_description container_flags(const std::vector<std::string>& args);
+po::options_description run_flags(const std::vector<std::string>& args);
 Result<RunOptions> run_options(const CommandLine& line, const Globals& globals);
 // Ports, names and addresses among the flags.
 Result<void> network_flags(const CommandLine& line, RunOptions& options);

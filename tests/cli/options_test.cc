@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "cli/mentioned_options.h"
 
 namespace rcrt::cli {
 namespace {
@@ -21,6 +21,24 @@ CommandLine parse(const std::vector<std::string>& args, Stop stop = Stop::at_fir
   auto line = parse_command_line(description(), args, stop);
   EXPECT_TRUE(line) << line.error().message();
   return line ? *line : CommandLine();
+}
+
+std::vector<std::string> mentioned(const std::vector<std::string>& args) {
+  po::options_description d;
+  MentionedOptions add(d, args);
+  add("interactive,i", toggle(), "")("tty,t", toggle(), "")("publish,p", words(), "")("rm", toggle(), "");
+  std::vector<std::string> names;
+  for (const auto& option : d.options()) names.push_back(option->long_name());
+  return names;
+}
+
+TEST(Options, OnlyThoseMentioned) {
+  EXPECT_THAT(mentioned({"image", "rm", "i"}), IsEmpty());
+  EXPECT_THAT(mentioned({"-it", "--rm=false"}), ElementsAre("interactive", "tty", "rm"));
+  EXPECT_THAT(mentioned({"--publish=1:1", "--r", "--", "-"}), ElementsAre("publish"));
+  EXPECT_THAT(mentioned({"--publish"}), ElementsAre("publish"));
+  EXPECT_THAT(mentioned({"-p80:80"}), ElementsAre("publish"));
+  EXPECT_THAT(mentioned({"--help"}), ElementsAre("interactive", "tty", "publish", "rm"));
 }
 
 TEST(Options, Clusters) {
