@@ -54,6 +54,12 @@ class RecoverTest : public WithFaults<StageTest> {
     unlink(log.c_str());
     return count;
   }
+  // Of those that points() has seen; 0 when there is none.
+  static int point_named(const std::string& wanted) {
+    for (const auto& [number, name] : names_)
+      if (name == wanted) return number;
+    return 0;
+  }
   static std::string name(int point) { return std::to_string(point) + " (" + names_[point] + ")"; }
 
   static bool settled(const Snapshot& before, std::string* left) {
@@ -195,9 +201,7 @@ TEST_F(RecoverTest, RemovalKilledWithoutTheRecord) {
   points(options);
   const Snapshot before = quiet();
   points(options);
-  int at = 0;
-  for (const auto& [number, name] : names_)
-    if (name == "record removed") at = number;
+  const int at = point_named("record removed");
   ASSERT_GT(at, 0);
   run_with("RCRT_FAULT_AT=" + std::to_string(at), options);
   std::string left;
