@@ -156,6 +156,10 @@ def summary(times):
     return {"median_ms": round(statistics.median(times), 3), "min_ms": round(min(times), 3), "runs": len(times)}
 
 
+# Seconds after each run: what one still cleans up when its command has ended is not to slow the next one.
+PAUSE = 0.05
+
+
 def race(contestants, job, rounds):
     """Interleaved rounds in random order; `job` gives the milliseconds of one."""
     times = {contestant.name: [] for contestant in contestants}
@@ -170,6 +174,7 @@ def race(contestants, job, rounds):
                 done.append(job(contestant))
             finally:
                 contestant.after()
+            time.sleep(PAUSE)
     return {name: summary(values) for name, values in times.items()}
 
 
