@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # rcrt-oci --systemd-cgroup where systemd is process 1: the cgroup is a scope of systemd's, with the
-# limits of the configuration, and systemd keeps them.
+# limits of the configuration, and systemd keeps them. Ends engines.sh, which has unpacked /root/fs.
 set -u
 failed=0
 check() {  # NAME EXPECTED ACTUAL
@@ -15,7 +15,6 @@ check() {  # NAME EXPECTED ACTUAL
 lines() { tr '\n' ' ' | sed 's/ $//'; }
 oci=/usr/bin/rcrt-oci
 group=/sys/fs/cgroup
-rcrt unpack busybox /root/fs
 wanted="33554432 20 50000 100000"
 
 mkdir -p /root/bundle
