@@ -6,7 +6,7 @@
 namespace rcrt::cli {
 namespace {
 
-Json member(const Json& object, const char* name, Json otherwise) {
+Json member(const Json& object, const char* name, const Json& otherwise) {
   auto it = object.find(name);
   return it == object.end() || it->is_null() ? otherwise : *it;
 }

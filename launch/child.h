@@ -15,13 +15,14 @@ namespace rcrt::launch {
 
 struct Child {
   plan::Plan* plan;
-  const int* fds;      // the descriptors that travelled with the plan
-  int sync = -1;       // socket to the client: errors out, go in
-  int monitor = -1;    // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
-  int start = -1;      // listening socket, see Plan::start_fd
-  int root = -1;       // the container's root; before the pivot everything goes through it
-  int proc = -1;       // a procfs whose type was checked
-  bool early = false;  // what follows is there
+  const int* fds;          // the descriptors that travelled with the plan
+  int sync = -1;           // socket to the client: errors out, go in
+  int monitor = -1;        // socket to the monitor: ids mapped in, pty out; -1 when neither is needed
+  int start = -1;          // listening socket, see Plan::start_fd
+  int root = -1;           // the container's root; before the pivot everything goes through it
+  int shared_mounts = -1;  // the mount namespace of a container that has none of its own
+  int proc = -1;           // a procfs whose type was checked
+  bool early = false;      // what follows is there
   int early_mounts[plan::kMaxEarlyMounts];        // by place in plan->mounts
   uint64_t early_masked = 0, early_readonly = 0;  // a bit for each of the first 64 that are covered
   bool early_devices = false, early_sysctls = false;
@@ -58,7 +59,7 @@ void unshare_placed(const Child& child);  // cgroup namespace, inside the cgroup
 
 // root.cc
 void attach_root(Child& child);
-void pivot(const Child& child);
+void pivot(Child& child);
 void make_root_readonly(const Child& child);
 
 // mounts.cc

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <linux/sched.h>
 #include <sys/stat.h>
 
 #include "launch/child.h"
@@ -6,18 +7,37 @@
 
 namespace rcrt::launch {
 namespace {
+
 constexpr int kDetach = 2;              // MNT_DETACH
 constexpr uint64_t kRecursive = 16384;  // MS_REC
 constexpr uint64_t kUnbindable = 1 << 17;
 constexpr uint64_t kShared = 1 << 20;
+
+// A container that shares the machine's mount namespace has a root that is attached nowhere:
+// nothing of it is seen there. It is made in a namespace for the time being, since Linux
+// before 6.15 mounts nothing into what is not attached.
+void leave_mount_namespace(Child& child) {
+  child.shared_mounts = sys::openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (child.shared_mounts < 0) fail(child, Stage::kAttachRoot, child.shared_mounts, "/proc/self/ns/mnt");
+  if (int error = sys::unshare(CLONE_NEWNS); error < 0)
+    fail(child, Stage::kAttachRoot, error, "a mount namespace for the time being");
+}
+
+void return_to_mount_namespace(Child& child) {
+  child.root =
+      sys::open_tree(child.root, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
+  if (child.root < 0) fail(child, Stage::kPivot, child.root, "root");
+  if (int error = sys::setns(child.shared_mounts, CLONE_NEWNS); error < 0)
+    fail(child, Stage::kPivot, error, "the machine's mount namespace");
+}
+
 }  // namespace
 
 // The root is stacked on "/". Our own "/" stays the old one until the pivot, and needs no
-// path that an unprivileged root of a user namespace could not walk. Without a mount
-// namespace of its own it stays detached: nothing of it is seen on the machine.
+// path that an unprivileged root of a user namespace could not walk.
 void attach_root(Child& child) {
   child.root = child.fd(child.plan->root_fd);
-  if (!child.has(plan::Plan::kOwnMountNs)) return;
+  if (!child.has(plan::Plan::kOwnMountNs)) leave_mount_namespace(child);
   // A shared root must not share back what is mounted below: the old tree is a slave then.
   const uint64_t propagation = child.plan->root_propagation & ~kRecursive;
   mount_attr attributes = {};
@@ -58,7 +78,8 @@ void propagate_root(const Child& child) {
 
 }  // namespace
 
-void pivot(const Child& child) {
+void pivot(Child& child) {
+  if (!child.has(plan::Plan::kOwnMountNs)) return_to_mount_namespace(child);
   if (int error = sys::fchdir(child.root); error < 0) fail(child, Stage::kPivot, error);
   if (child.has(plan::Plan::kNoPivot) || !child.has(plan::Plan::kOwnMountNs)) {
     if (long error = sys::call(SYS_chroot, sys::arg(".")); error < 0) fail(child, Stage::kPivot, error);
