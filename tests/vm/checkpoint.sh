@@ -3,15 +3,8 @@
 # rcrt-oci checkpoint and restore with the real criu: a container's processes go into files, and go
 # on from there.
 set -u
-failed=0
-check() {  # NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then
-    echo "[       OK ] Checkpoint.$1"
-  else
-    echo "[  FAILED  ] Checkpoint.$1: expected \"$2\", got \"$3\""
-    failed=1
-  fi
-}
+suite=Checkpoint
+. tests/vm/cases.sh
 said() { cat /tmp/said; [ -s /tmp/said ] && tail -n 15 "${1:-/root/image/dump.log}" >&2; }
 oci=/usr/bin/rcrt-oci
 rcrt unpack busybox /root/fs

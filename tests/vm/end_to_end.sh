@@ -4,15 +4,8 @@
 # and are reported; a container on the bridge reaches its gateway; nothing is left.
 # shellcheck disable=SC2046  # echo makes one line of several
 set -u
-failed=0
-check() {  # NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then
-    echo "[       OK ] EndToEnd.$1"
-  else
-    echo "[  FAILED  ] EndToEnd.$1: expected \"$2\", got \"$3\""
-    failed=1
-  fi
-}
+suite=EndToEnd
+. tests/vm/cases.sh
 between() { [ "$3" -ge "$1" ] && [ "$3" -le "$2" ] && echo "$1 to $2" || echo "$3"; }
 rcrt() { /usr/bin/rcrt --net=none "$@"; }
 box() { rcrt run --rm "$@" 2>&1; }  # OPTIONS busybox COMMAND

@@ -3,15 +3,8 @@
 # dockerd, its containerd and podman on rcrt-oci, where every controller is in cgroup v2: limits are
 # set, bite and are reported. Cgroups are made by systemd where that is process 1.
 set -u
-failed=0
-check() {  # NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then
-    echo "[       OK ] Engines.$1"
-  else
-    echo "[  FAILED  ] Engines.$1: expected \"$2\", got \"$3\""
-    failed=1
-  fi
-}
+suite=Engines
+. tests/vm/cases.sh
 soon() {  # COMMAND...: until it succeeds, for two minutes at most
   for _ in $(seq 60); do
     "$@" >/dev/null 2>&1 && return

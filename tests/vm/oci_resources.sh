@@ -4,7 +4,8 @@
 # ends in the file of the kernel it is meant for. And what this kernel, older than the machine's
 # may be, has rcrt-oci do differently.
 set -u
-failed=0
+suite=OciResources
+. tests/vm/cases.sh
 bundle=/tmp/bundle
 mkdir -p $bundle
 rcrt unpack busybox $bundle/rootfs
@@ -19,14 +20,6 @@ config() {  # RESOURCES SCRIPT
  "linux": {"resources": {$1},
            "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "cgroup"}, {"type": "network"}]}}
 EOF
-}
-check() {  # NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then
-    echo "[       OK ] OciResources.$1"
-  else
-    echo "[  FAILED  ] OciResources.$1: expected \"$2\", got \"$3\""
-    failed=1
-  fi
 }
 limit() {  # NAME RESOURCES FILE EXPECTED
   config "$2" "cat /sys/fs/cgroup/$3"

@@ -4,15 +4,8 @@
 # afterwards is whole, and every pull and load finishes. /mnt is what outlasts the cuts: the registry's
 # data, an archive, and ours.
 set -u
-failed=0
-check() {  # NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then
-    echo "[       OK ] PowerCut.$1"
-  else
-    echo "[  FAILED  ] PowerCut.$1: expected \"$2\", got \"$3\""
-    failed=1
-  fi
-}
+suite=PowerCut
+. tests/vm/cases.sh
 cuts=3
 registry=127.0.0.1:5000
 rcrt() { /usr/bin/rcrt --root="${root:-/mnt/rcrt}" --net=none "$@"; }

@@ -3,15 +3,8 @@
 # rcrt-oci --systemd-cgroup where systemd is process 1: the cgroup is a scope of systemd's, with the
 # limits of the configuration, and systemd keeps them. Ends engines.sh, which has unpacked /root/fs.
 set -u
-failed=0
-check() {  # NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then
-    echo "[       OK ] Systemd.$1"
-  else
-    echo "[  FAILED  ] Systemd.$1: expected \"$2\", got \"$3\""
-    failed=1
-  fi
-}
+suite=Systemd
+. tests/vm/cases.sh
 lines() { tr '\n' ' ' | sed 's/ $//'; }
 oci=/usr/bin/rcrt-oci
 group=/sys/fs/cgroup

@@ -45,6 +45,8 @@ def vm_test(
             srcs = srcs,
             deps = deps,
         )
+    if program.endswith(".sh"):
+        data = data + ["//tests/vm:cases.sh"]
     args = ["--program", "$(rootpath %s)" % program]
     for label in data:
         args += ["--data", "$(rootpath %s)" % label]
