@@ -18,12 +18,12 @@ bool DockerDaemon::is_installed() {
   return access(kDaemon, X_OK) == 0 && std::system("command -v docker >/dev/null") == 0;
 }
 
-DockerDaemon::DockerDaemon(const std::string& dir) {
+DockerDaemon::DockerDaemon(const std::string& dir) : data_(dir + "/docker-data") {
   EXPECT_EQ(::mount("tmpfs", "/run", "tmpfs", 0, nullptr), 0);
   const std::string socket = "unix://" + dir + "/docker.sock";
   client_ = "docker --host " + socket + " ";
   process_ = std::make_unique<Process>(
-      std::vector<std::string>{kDaemon, "--data-root", dir + "/docker-data", "--exec-root",
+      std::vector<std::string>{kDaemon, "--data-root", data_, "--exec-root",
                                dir + "/docker-exec", "--pidfile", dir + "/docker.pid", "--host", socket,
                                "--storage-driver", "vfs", "--ip-forward=false", "--iptables=false",
                                "--ip6tables=false", "--bridge", "none", "--log-level", "fatal"},
@@ -34,6 +34,8 @@ DockerDaemon::DockerDaemon(const std::string& dir) {
 DockerDaemon::~DockerDaemon() {
   process_->signal(SIGTERM);
   process_->finish();
+  // dockerd binds it to itself, and leaves it so where the root is a folder of its file system.
+  ::umount2(data_.c_str(), MNT_DETACH);
   ::umount2("/run", MNT_DETACH);
 }
 

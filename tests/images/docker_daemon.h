@@ -23,7 +23,7 @@ class DockerDaemon {
   const std::string& client() const { return client_; }
 
  private:
-  std::string client_;
+  std::string data_, client_;
   std::unique_ptr<Process> process_;
 };
 

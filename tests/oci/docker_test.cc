@@ -2,6 +2,7 @@
 // dockerd with rcrt-oci as its default runtime and as one of several: its daemon, its containerd
 // and its shims as they are on any machine.
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -25,6 +26,8 @@ class Docker : public EngineTest {
   }
   static void TearDownTestSuite() {
     daemon_.reset();
+    // dockerd binds it to itself, and leaves it so where the root is a folder of its file system.
+    if (stage) umount2((folder() + "/docker").c_str(), MNT_DETACH);
     EngineTest::TearDownTestSuite();
   }
   void SetUp() override {
