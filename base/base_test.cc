@@ -4,9 +4,11 @@
 
 #include <vector>
 
+#include "base/path.h"
 #include "base/result.h"
 #include "base/undo.h"
 #include "base/unique_fd.h"
+#include "base/words.h"
 
 namespace rcrt {
 namespace {
@@ -54,6 +56,19 @@ TEST(Undo, RunsLastFirstUnlessCommitted) {
     undo.commit();
   }
   EXPECT_EQ(order.size(), 2u);
+}
+
+TEST(Words, WhatStandsBetweenSeparators) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(words_of(" a  bc\n", " \n"), (Words{"a", "bc"}));
+  EXPECT_EQ(words_of("/bin::/usr/bin", ":"), (Words{"/bin", "/usr/bin"}));
+  EXPECT_EQ(words_of("", ":"), Words());
+  EXPECT_EQ(words_of("::", ":"), Words());
+}
+
+TEST(Path, UnescapedFromMountinfo) {
+  EXPECT_EQ(unescape_mount_path("/a\\040b\\134"), "/a b\\");
+  EXPECT_EQ(unescape_mount_path("/a\\04"), "/a\\04");
 }
 
 }  // namespace

@@ -11,8 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sstream>
 #include <vector>
+
+#include "base/words.h"
+#include "core/find_program.h"
 
 namespace rcrt {
 namespace {
@@ -59,25 +61,18 @@ Result<void> write_map(const std::string& path, const std::string& map) {
 
 // "INSIDE OUTSIDE 1\n", OUTSIDE being `own`: anybody may map himself.
 bool maps_only(const std::string& map, unsigned own) {
-  std::istringstream words(map);
-  unsigned long inside = 0, outside = 0, size = 0;
-  std::string more;
-  return words >> inside >> outside >> size && outside == own && size == 1 && !(words >> more);
+  const std::vector<std::string> words = words_of(map, " \n");
+  return words.size() == 3 && words[1] == std::to_string(own) && words[2] == "1";
 }
 
 Result<std::string> find_helper(const Kind& kind) {
-  const char* path = getenv("PATH");
-  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string file = folder + "/" + kind.helper;
-    if (folder.starts_with("/") && access(file.c_str(), X_OK) == 0) return file;
-  }
+  if (std::string found = find_program(kind.helper); !found.empty()) return found;
   return error(std::string("cannot map ") + kind.ids + ": " + kind.helper + " is not in PATH", {},
                "install it (Debian's package uidmap), or map your own id alone");
 }
 
 // What was written to the file, its last line break taken away.
-std::string words_of(int file) {
+std::string text_of(int file) {
   std::string text(512, '\0');
   ssize_t size = pread(file, text.data(), text.size(), 0);
   text.resize(size > 0 ? static_cast<size_t>(size) : 0);
@@ -88,8 +83,7 @@ std::string words_of(int file) {
 Result<void> run_helper(const Kind& kind, const Holder& holder, const std::string& map) {
   RCRT_ASSIGN(const std::string path, find_helper(kind));
   std::vector<std::string> words = {path, holder.pid()};
-  std::istringstream numbers(map);
-  for (std::string number; numbers >> number;) words.push_back(number);
+  for (auto& number : words_of(map, " \n")) words.push_back(std::move(number));
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -108,7 +102,7 @@ Result<void> run_helper(const Kind& kind, const Holder& holder, const std::strin
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  std::string said = words_of(output.get());
+  std::string said = text_of(output.get());
   if (said.empty()) said = path + " failed";
   return std::unexpected(Error{std::string("cannot map ") + kind.ids,
                                {},

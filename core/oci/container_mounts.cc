@@ -1,39 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "core/oci/container_mounts.h"
 
-#include <sstream>
+#include <stdlib.h>
 
+#include "base/path.h"
+#include "base/words.h"
 #include "core/files.h"
 
 namespace rcrt::oci {
-namespace {
-
-// Spaces, tabs, newlines and backslashes are octal there: "\040".
-std::string unescape(const std::string& text) {
-  std::string plain;
-  for (size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '\\' && at + 3 < text.size()) {
-      plain += static_cast<char>((text[at + 1] - '0') * 64 + (text[at + 2] - '0') * 8 + (text[at + 3] - '0'));
-      at += 3;
-    } else {
-      plain += text[at];
-    }
-  }
-  return plain;
-}
-
-}  // namespace
-
 ContainerMounts parse_container_mounts(const std::string& mountinfo) {
   ContainerMounts mounts;
-  std::istringstream lines(mountinfo);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    int id = 0, parent = 0;
-    std::string device, root, point;
-    if (!(words >> id >> parent >> device >> root >> point)) continue;
-    mounts.ids.insert(id);
-    mounts.points.push_back(unescape(point));
+  for (const std::string& line : words_of(mountinfo, "\n")) {
+    const std::vector<std::string> fields = words_of(line, " ");
+    if (fields.size() < 5) continue;
+    mounts.ids.insert(atoi(fields[0].c_str()));
+    mounts.points.push_back(unescape_mount_path(fields[4]));
   }
   return mounts;
 }

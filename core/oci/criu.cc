@@ -12,6 +12,8 @@
 #include <memory>
 #include <sstream>
 
+#include "core/find_program.h"
+
 namespace rcrt::oci {
 namespace {
 
@@ -85,22 +87,9 @@ std::unexpected<Error> refusal(const Answer& answer) {
 
 }  // namespace
 
-std::string find_in_path(const std::string& program) {
-  const char* path = getenv("PATH");
-  std::istringstream folders(path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    std::string found = folder + "/" + program;
-    struct stat status;
-    if (folder.starts_with("/") && stat(found.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        access(found.c_str(), X_OK) == 0)
-      return found;
-  }
-  return {};
-}
-
 Result<std::string> find_criu(const std::string& program) {
   if (program.find('/') == std::string::npos) {
-    if (std::string found = find_in_path(program); !found.empty()) return found;
+    if (std::string found = find_program(program); !found.empty()) return found;
     return error("no program in PATH is called", program, kInstall, ENOENT);
   }
   if (access(program.c_str(), X_OK) != 0) return errno_error("cannot execute criu", program, kInstall);

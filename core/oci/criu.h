@@ -15,8 +15,6 @@
 
 namespace rcrt::oci {
 
-// The path of a program in PATH; empty when there is none.
-std::string find_in_path(const std::string& program);
 // criu's path: `program` itself when it has a slash, else the first in PATH.
 Result<std::string> find_criu(const std::string& program);
 

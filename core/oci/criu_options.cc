@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "core/files.h"
+#include "core/find_program.h"
 #include "core/oci/bundle.h"
 #include "core/oci/checkpoint.h"
 #include "core/oci/criu.h"
@@ -87,7 +88,7 @@ Result<CriuFolders> set_common_options(const CriuOptions& options, const Json& c
   }
   set_config_file(config, request);
   // While it looks, no packet may come: by default criu executes iptables for that.
-  if (find_in_path("iptables-restore").empty())
+  if (find_program("iptables-restore").empty())
     RCRT_CRIU_SET(out, network_lock, CRIU__NETWORK_LOCK__NFTABLES);
   // An old one must not speak for this time.
   unlink(folders.log.c_str());

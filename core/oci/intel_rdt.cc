@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "base/unique_fd.h"
+#include "base/words.h"
 #include "core/files.h"
 #include "core/plan_json.h"
 
@@ -52,8 +52,7 @@ Result<void> append(const std::string& file, const std::string& text) {
 
 // "  MB:0=100" of the file, without its indentation.
 bool has_line(const std::string& schemata, const std::string& line) {
-  std::istringstream lines(schemata);
-  for (std::string one; std::getline(lines, one);)
+  for (const std::string& one : words_of(schemata, "\n"))
     if (size_t start = one.find_first_not_of(' '); start != one.npos && one.substr(start) == line)
       return true;
   return false;
@@ -82,13 +81,10 @@ Json IntelRdt::to_json() const {
 }
 
 std::string resctrl_folder(std::string_view mountinfo) {
-  std::istringstream lines{std::string(mountinfo)};
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string& line : words_of(mountinfo, "\n")) {
     if (line.find(" - resctrl ") == line.npos) continue;
-    std::istringstream words(line);
-    std::string word;
-    for (int field = 0; field < 5; ++field) words >> word;
-    return word;
+    const std::vector<std::string> fields = words_of(line, " ");
+    return fields.size() > 4 ? fields[4] : "";
   }
   return {};
 }

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "base/path.h"
+
 namespace rcrt::cgroup {
 namespace {
 
@@ -20,20 +22,6 @@ std::optional<Hierarchy> open_v2(const std::string& path) {
 std::string slurp(const char* path) {
   auto text = read_file(AT_FDCWD, path);
   return text ? *text : std::string();
-}
-
-// Mountinfo writes space, tab, newline and backslash in octal.
-std::string unescape(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      plain += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
 }
 
 constexpr std::string_view kControllers[] = {"cpu",  "cpuset",  "memory", "io",      "blkio",  "pids",
@@ -77,7 +65,7 @@ CgroupMounts parse_mountinfo(std::string_view text) {
     if (dash == line.npos) continue;
     auto before = words(line.substr(0, dash)), after = words(line.substr(dash + 3));
     if (before.size() < 6 || after.size() < 3) continue;
-    std::string point = unescape(before[4]);
+    std::string point = unescape_mount_path(before[4]);
     if (after[0] == "cgroup2") mounts.v2.push_back(point);
     if (after[0] != "cgroup") continue;
     std::string options = after[2];
