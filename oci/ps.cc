@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/words.h"
 #include "oci/command.h"
 
 namespace rcrt::oci {
@@ -17,12 +18,8 @@ struct Shown {
 };
 
 Result<void> add_columns(const std::string& list, std::vector<Shown>& columns) {
-  for (size_t at = 0; at <= list.size();) {
-    size_t end = std::min(list.find_first_of(", ", at), list.size());
-    std::string word = list.substr(at, end - at);
-    at = end + 1;
-    if (word.empty()) continue;
-    size_t equals = word.find('=');
+  for (const std::string& word : words_of(list, ", ")) {
+    const size_t equals = word.find('=');
     const Column* column = find_column(word.substr(0, equals));
     if (column == nullptr)
       return error("unknown ps column", word, "use names of ps(1), as pid,ppid,user,stat,time,args");

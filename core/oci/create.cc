@@ -101,8 +101,7 @@ Result<void> Creation::make_record() {
   RCRT_ASSIGN(folder_, Folder::make(runtime_.settings_.root, options_.id));
   undo_.add([this] { folder_->remove(); });
   fault_point("oci: folder made");
-  record_ = new_record(options_, bundle_, isolation_, runtime_.settings_.owner);
-  if (Json made = intel_rdt_.to_json(); !made.is_null()) record_.extra["resctrl"] = made;
+  record_ = new_record(options_, bundle_, isolation_, intel_rdt_, runtime_.settings_.owner);
   if (!seccomp_agent_.is_null()) record_.extra["seccompAgent"] = seccomp_agent_;
   RCRT_TRY(folder_->write_config(bundle_.text));
   RCRT_TRY(folder_->write(record_));
@@ -125,11 +124,7 @@ Result<void> Creation::prepare() {
   if (!root_) return error("plugin gave no root", storage->path(), "report it to the plugin's author");
   add_home(bundle_.config["process"], root_.get());
 
-  if (!record_.isolation.empty())
-    undo_.add([this] {
-      if (auto released = runtime_.release(record_.isolation); !released && runtime_.settings_.log)
-        runtime_.settings_.log(RCRT_LOG_WARNING, "rcrt-oci", released.error().message());
-    });
+  if (!record_.isolation.empty()) undo_.add([this] { runtime_.release_or_warn(record_.isolation); });
   for (const auto& one : isolation_) {
     RCRT_ASSIGN(const Plugin* plugin, host->load("isolation", one.plugin));
     const auto* functions = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);

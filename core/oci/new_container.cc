@@ -70,7 +70,7 @@ Result<IntelRdt> intel_rdt_of(const Json& config, const std::string& id) {
 }
 
 Record new_record(const CreateOptions& options, const Bundle& bundle, const std::vector<Isolation>& isolation,
-                  const std::string& owner) {
+                  const IntelRdt& intel_rdt, const std::string& owner) {
   Record record;
   record.id = options.id;
   record.bundle = bundle.path;
@@ -89,6 +89,7 @@ Record new_record(const CreateOptions& options, const Bundle& bundle, const std:
     if (one.plugin != "seccomp")
       record.isolation.push_back({{"plugin", one.plugin}, {"request", one.request}});
   record.extra["pipes"] = standard_pipes();
+  if (Json made = intel_rdt.to_json(); !made.is_null()) record.extra["resctrl"] = std::move(made);
   return record;
 }
 

@@ -18,6 +18,6 @@ Result<IntelRdt> intel_rdt_of(const Json& config, const std::string& id);
 
 // What is going to be made, as it is written down before it is: there is no process yet.
 Record new_record(const CreateOptions& options, const Bundle& bundle, const std::vector<Isolation>& isolation,
-                  const std::string& owner);
+                  const IntelRdt& intel_rdt, const std::string& owner);
 
 }  // namespace rcrt::oci

@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "base/undo.h"
+#include "base/words.h"
 #include "core/files.h"
 #include "core/oci/checkpoint.h"
 #include "core/oci/criu.h"
@@ -139,8 +140,7 @@ Result<void> Restoration::start_criu() {
 Result<void> Restoration::make_record() {
   for (auto& one : isolation_)
     if (auto scope = one.request.find("systemd"); scope != one.request.end()) (*scope)["pid"] = criu_->pid();
-  record_ = new_record(options_, bundle_, isolation_, runtime_.settings_.owner);
-  if (Json made = intel_rdt_.to_json(); !made.is_null()) record_.extra["resctrl"] = made;
+  record_ = new_record(options_, bundle_, isolation_, intel_rdt_, runtime_.settings_.owner);
   RCRT_TRY(folder_->write_config(bundle_.text));
   RCRT_TRY(folder_->write(record_));
   fault_point("oci: restore recorded");
@@ -149,10 +149,7 @@ Result<void> Restoration::make_record() {
 
 // What criu restores is where criu is.
 Result<void> Restoration::enter_cgroup() {
-  undo_.add([this] {
-    if (auto released = runtime_.release(record_.isolation); !released && runtime_.settings_.log)
-      runtime_.settings_.log(RCRT_LOG_WARNING, "rcrt-oci", released.error().message());
-  });
+  undo_.add([this] { runtime_.release_or_warn(record_.isolation); });
   undo_.add([this] { criu_.reset(); });
   for (const auto& one : isolation_) {
     if (one.plugin != "cgroup") continue;  // system call filters are in the images
@@ -165,13 +162,10 @@ Result<void> Restoration::enter_cgroup() {
   if (record_.cgroup.empty()) return {};
   RCRT_TRY(overwrite_file(record_.cgroup + "/cgroup.procs", std::to_string(criu_->pid())));
   RCRT_ASSIGN(std::string text, read_file("/proc/" + std::to_string(criu_->pid()) + "/cgroup"));
-  for (size_t at = 0; at < text.size();) {
-    size_t end = std::min(text.find('\n', at), text.size());
-    size_t first = text.find(':', at), second = text.find(':', first + 1);
-    if (second < end)
-      request_.add_cgroup_root(text.substr(first + 1, second - first - 1),
-                               text.substr(second + 1, end - second - 1));
-    at = end + 1;
+  for (const std::string& line : words_of(text, "\n")) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second != line.npos)
+      request_.add_cgroup_root(line.substr(first + 1, second - first - 1), line.substr(second + 1));
   }
   return {};
 }

@@ -76,6 +76,11 @@ Result<void> Runtime::release(const Json& isolation) {
   return {};
 }
 
+void Runtime::release_or_warn(const Json& isolation) {
+  if (auto released = release(isolation); !released && settings_.log)
+    settings_.log(RCRT_LOG_WARNING, "rcrt-oci", released.error().message());
+}
+
 Result<void> send_console(const std::string& socket, int master) {
   // As runc has it: the message's text is the terminal's name.
   return send_descriptor(socket, "the console socket", "/dev/ptmx", master);

@@ -95,6 +95,7 @@ class Runtime {
   Result<void> destroy(Opened& container);
   Result<void> destroy_damaged(Folder& folder, const std::string& id);
   Result<void> release(const Json& isolation);
+  void release_or_warn(const Json& isolation);
   Result<void> start_hooks(const Opened& container, const Json& config);
   // rootless.cc: into the user namespace that the configuration asks for, or a container's;
   // nothing for root.

@@ -6,6 +6,7 @@
 #include "base/bind_symbol.h"
 
 namespace rcrt::cgroup {
+
 Expected<SystemdLibrary> load_systemd() {
   void* handle = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!handle)
