@@ -214,9 +214,8 @@ Result<Running> Creation::run() {
 }
 
 Result<Running> Creation::execute() {
-  RCRT_TRY(specify());
-  RCRT_TRY(load_isolation());
   RCRT_TRY(begin_storage());
+  RCRT_TRY(specify());
   RCRT_TRY(prepare_isolation());
   RCRT_TRY(finish_storage());
   RCRT_TRY(prepare_volumes());

@@ -5,6 +5,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/engine.h"
@@ -70,7 +71,6 @@ class Creation {
   uint64_t likely_namespaces() const;
   Result<void> record();   // folders, lock, journal, name
   Result<void> specify();  // the OCI configuration, but for the user
-  Result<void> load_isolation();
   Result<void> prepare_isolation();
   void drop_capabilities(const Json& names, const std::string& plugin);
   Result<void> begin_storage();  // in a thread of its own
@@ -119,6 +119,7 @@ class Creation {
   bool nodev_ = false;  // an isolation plugin wants no device nodes in the root
   bool done_ = false;
   std::future<Result<void>> storage_;  // of begin_storage(); nothing else uses what it does
+  std::jthread storage_thread_;
 };
 
 }  // namespace rcrt

@@ -36,12 +36,6 @@ void Creation::drop_capabilities(const Json& names, const std::string& plugin) {
   }
 }
 
-// Before a second thread begins: plugins are loaded by one.
-Result<void> Creation::load_isolation() {
-  for (const auto& name : options_.isolation) RCRT_TRY(engine_.plugins_.load("isolation", name));
-  return {};
-}
-
 Result<void> Creation::prepare_isolation() {
   for (const auto& name : options_.isolation) {
     RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));

@@ -8,9 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <memory>
+#include <system_error>
+
 #include "base/fault.h"
 #include "core/creation.h"
 #include "core/id_map.h"
+#include "core/process.h"
 #include "core/user_namespace.h"
 
 namespace rcrt {
@@ -51,10 +55,17 @@ Result<void> Creation::begin_storage() {
   RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("storage", options_.storage));
   Json request = storage_request(options_, resolved_, paths(), engine_.images_.layers_dir(), id_);
   RCRT_TRY(journal("storage", options_.storage, request));
-  // Where no thread can be had it is done in finish_storage().
-  storage_ =
-      std::async(std::launch::async | std::launch::deferred,
-                 [this, plugin, request = std::move(request)] { return prepare_storage(*plugin, request); });
+  auto task = std::make_shared<std::packaged_task<Result<void>()>>(
+      [this, plugin, request = std::move(request)] { return prepare_storage(*plugin, request); });
+  storage_ = task->get_future();
+  try {
+    storage_thread_ = std::jthread([task] { (*task)(); });
+  } catch (const std::system_error&) {
+    (*task)();  // no thread can be had
+    return {};
+  }
+  if (auto cpus = choose_cpus())
+    pthread_setaffinity_np(storage_thread_.native_handle(), sizeof cpus->others, &cpus->others);
   return {};
 }
 

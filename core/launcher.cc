@@ -215,6 +215,8 @@ Result<void> Launcher::clone(const Json& spec, int cgroup) {
   Impl& impl = *impl_;
   auto early = early_plan(spec);
   if (!early) return {};
+  // SCHED_DEADLINE is for processes that may use them all.
+  if (spec["process"].contains("scheduler")) allow_all_cpus(impl.monitor);
   UniqueFd theirs;
   RCRT_TRY(make_socket_pair(impl.sync, theirs));
   const bool terminal = spec["process"].value("terminal", false);
@@ -235,6 +237,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   impl.listener = request.listener;
   RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request), impl.cloned));
   RCRT_ASSIGN(UniqueFd memory, plan_in_memory(prepared.plan));
+  if (!impl.cloned) allow_all_cpus(impl.monitor);
   fault_point("launcher.commit.before");
   // A process that could not be made is told below.
   if (impl.cloned) (void)send_plan(impl.sync.get(), prepared, memory.get());
@@ -272,6 +275,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
 
 Result<void> Launcher::go() {
   Impl& impl = *impl_;
+  allow_all_cpus(impl.monitor, impl.process.pid);
   RCRT_TRY(set_sysctls_in(impl.process.netns.get(), impl.interface_sysctls));
   fault_point("launcher.go.before");
   // The child first: if we die in between, the monitor takes the container down.

@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "core/launcher_request.h"
+#include "core/process.h"
 #include "launch/protocol.h"
 #include "launch/sys.h"
 
@@ -41,8 +42,8 @@ Result<UniqueFd> readonly_executable(const std::string& path) {
 
 // Above the numbers the monitor is given, so that nothing is overwritten on the way.
 Result<UniqueFd> lift(UniqueFd fd) {
-  if (fd.get() > launch::kControlFd) return fd;
-  UniqueFd above(fcntl(fd.get(), F_DUPFD_CLOEXEC, launch::kControlFd + 1));
+  if (fd.get() > launch::kExecutableFd) return fd;
+  UniqueFd above(fcntl(fd.get(), F_DUPFD_CLOEXEC, launch::kExecutableFd + 1));
   if (!above) return errno_error("cannot duplicate a descriptor");
   return above;
 }
@@ -68,11 +69,12 @@ namespace {
   sys::call(SYS_setsid);
   long result = sys::chdir("/");
   if (result >= 0) result = sys::dup3(start.socket, launch::kControlFd, 0);
+  if (result >= 0) result = sys::dup3(start.executable, launch::kExecutableFd, 0);
   for (int stream = 0; stream < 3; ++stream)
     if (result >= 0) result = sys::dup3(start.null, stream, 0);
-  if (result >= 0) result = sys::close_range(launch::kControlFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (result >= 0) result = sys::close_range(launch::kExecutableFd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   if (result >= 0)
-    result = sys::call(SYS_execveat, start.executable, sys::arg(""), sys::arg(start.argv),
+    result = sys::call(SYS_execveat, launch::kExecutableFd, sys::arg(""), sys::arg(start.argv),
                        sys::arg(start.envp), AT_EMPTY_PATH);
   start.error = static_cast<int>(-result);
   sys::exit(125);
@@ -113,11 +115,21 @@ Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected)
   pthread_sigmask(SIG_BLOCK, &all, &before);
   monitor.pid = clone(execute_monitor, start.stack + sizeof start.stack, CLONE_VM | SIGCHLD, &start);
   int code = errno;
+  if (auto cpus = choose_cpus();
+      cpus && monitor.pid > 0 && sched_setaffinity(monitor.pid, sizeof cpus->others, &cpus->others) == 0)
+    monitor.cpus = cpus->allowed;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   fault_point("launcher.spawn.after");
   errno = code;
   if (monitor.pid < 0) return errno_error("cannot start rcrt-monitor", path);
   return monitor;
+}
+
+void allow_all_cpus(SpawnedMonitor& monitor, pid_t container) {
+  if (!monitor.cpus) return;
+  for (pid_t pid : {monitor.pid, container})
+    if (pid > 0) sched_setaffinity(pid, sizeof *monitor.cpus, &*monitor.cpus);
+  monitor.cpus.reset();
 }
 
 std::unexpected<Error> lost_monitor(const SpawnedMonitor& monitor, const char* what) {

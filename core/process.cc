@@ -57,6 +57,15 @@ Result<void> send_signal(int pidfd, int signal) {
   return {};
 }
 
+std::optional<CpuChoice> choose_cpus() {
+  CpuChoice choice;
+  const int ours = sched_getcpu();
+  if (ours < 0 || sched_getaffinity(0, sizeof choice.allowed, &choice.allowed) != 0) return {};
+  choice.others = choice.allowed;
+  if (ours < CPU_SETSIZE) CPU_CLR(ours, &choice.others);
+  return CPU_COUNT(&choice.others) == 0 ? std::nullopt : std::optional(choice);
+}
+
 std::string boot_id() {
   UniqueFd fd(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   char text[64];

@@ -2,9 +2,11 @@
 // A process is known by pid and start time, never by a bare pid: pids are used again.
 #pragma once
 
+#include <sched.h>
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -23,6 +25,13 @@ bool wait_for_end(int pidfd, int timeout_ms);
 
 // Sends a signal to the process; ESRCH is an Error with that code.
 Result<void> send_signal(int pidfd, int signal);
+
+// The kernel may leave a new process or thread on its maker's CPU, where it waits until that one
+// sleeps, though another is idle. Give it `others` for a while, and it begins at once.
+struct CpuChoice {
+  cpu_set_t allowed, others;  // CPUs the calling thread may use; the same without the one it is on
+};
+std::optional<CpuChoice> choose_cpus();  // empty where there is no other
 
 // Text of /proc/sys/kernel/random/boot_id.
 std::string boot_id();

@@ -8,6 +8,9 @@ namespace rcrt::launch {
 
 // Where the monitor finds its socket to the client.
 constexpr int kControlFd = 3;
+// What it is executed from. Kept open: a mount that lives by its descriptor goes with that, which
+// takes the kernel as long as a grace period of RCU.
+constexpr int kExecutableFd = 4;
 constexpr int kFdsPerMessage = 250;
 
 // The step that failed. The words for each are in stage_text().

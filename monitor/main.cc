@@ -137,6 +137,7 @@ void wait_for_client() {
 [[noreturn]] void run(char** environment) {
   // Started by hand, or as a container's command (see core/launcher.cc): nothing to do.
   if (sys::fcntl(launch::kControlFd, F_SETFD, FD_CLOEXEC) < 0) sys::exit(125);
+  sys::fcntl(launch::kExecutableFd, F_SETFD, FD_CLOEXEC);
   read_fault_environment(environment);
   sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("rcrt-monitor"));
   // Until it has executed something else, the child cannot be traced or looked into by a

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Mounts, devices, masks.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -34,6 +35,13 @@ TEST_P(Root, MountsAndTheirOptions) {
   // Nothing of the machine's own tree is left: root, six mounts, masks and read-only paths.
   EXPECT_THAT(mounts, Not(HasSubstr("/tmp/rcrt")));
   EXPECT_THAT(mounts, Not(HasSubstr("unified")));
+}
+
+TEST_P(Root, EveryCpuOfOurs) {
+  // Until it executes its command the process was kept off ours.
+  cpu_set_t ours;
+  ASSERT_EQ(0, sched_getaffinity(0, sizeof ours, &ours));
+  EXPECT_EQ(std::to_string(CPU_COUNT(&ours)) + "\n", shell("nproc"));
 }
 
 TEST_P(Root, BindsOfFoldersFilesAndSockets) {
