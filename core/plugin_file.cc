@@ -87,24 +87,25 @@ Result<std::string> check_plugin_file(const PluginFolder& folder, const std::str
   const std::string path = folder.path + "/" + file;
   const bool root = geteuid() == 0;
 
-  struct open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  if (root) how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  UniqueFd fd(static_cast<int>(syscall(SYS_openat2, folder.fd.get(), file.c_str(), &how, sizeof how)));
-  if (!fd && errno == EXDEV)
-    return error("plugin refused: symbolic link out of its folder", path, "put the file itself there", EPERM);
-  if (!fd) {
-    // A dangling link is a broken plugin, not a missing one.
-    struct stat link;
-    int code = errno;
-    bool there = fstatat(folder.fd.get(), file.c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0;
-    errno = code == ENOENT && there ? ELOOP : code;
-    if (errno == ELOOP) return error("plugin refused: symbolic link that leads nowhere", path, {}, ELOOP);
-    return errno_error("cannot open plugin", path);
-  }
-
+  UniqueFd fd(openat(folder.fd.get(), file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return errno_error("cannot open plugin", path);
   struct stat st;
   if (fstat(fd.get(), &st) != 0) return errno_error("cannot examine plugin", path);
+  const bool link = S_ISLNK(st.st_mode);
+  if (link) {
+    struct open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    if (root) how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    fd.reset(static_cast<int>(syscall(SYS_openat2, folder.fd.get(), file.c_str(), &how, sizeof how)));
+    if (!fd && errno == EXDEV)
+      return error("plugin refused: symbolic link out of its folder", path, "put the file itself there",
+                   EPERM);
+    // A dangling link is a broken plugin, not a missing one.
+    if (!fd && (errno == ENOENT || errno == ELOOP))
+      return error("plugin refused: symbolic link that leads nowhere", path, {}, ELOOP);
+    if (!fd) return errno_error("cannot open plugin", path);
+    if (fstat(fd.get(), &st) != 0) return errno_error("cannot examine plugin", path);
+  }
   if (!S_ISREG(st.st_mode)) return error("plugin refused: no regular file", path, {}, EINVAL);
   if (!root) return proc_path(folder.fd.get()) + "/" + file;
 
@@ -115,6 +116,7 @@ Result<std::string> check_plugin_file(const PluginFolder& folder, const std::str
     return std::unexpected(owner.error());
   }
   RCRT_TRY(check_owner(st, path));
+  if (!link) return proc_path(folder.fd.get()) + "/" + file;
   // The file is in this very folder, which only root can change: what was checked by
   // descriptor is what is loaded by name.
   auto real_file = real_path(fd.get());
