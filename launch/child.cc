@@ -3,6 +3,7 @@
 
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -65,11 +66,21 @@ void drop_descriptors(Child& child) {
   child.root = child.monitor = child.proc = -1;
 }
 
+bool keeps_admin(const Child& child) {
+  return child.has(plan::Plan::kSeccomp) && !child.has(plan::Plan::kNoNewPrivileges);
+}
+
 // The client does something between the mounts and the rest: hooks.
 void pause(const Child& child) {
   SimpleMessage message = {Kind::kPaused};
   if (sys::write(child.sync, &message, sizeof message) != sizeof message) sys::exit(125);
   wait_for_go(child);
+}
+
+// Best last of all. Without no_new_privs it takes CAP_SYS_ADMIN, which is kept until then.
+void load_filter(const Child& child) {
+  load_seccomp(child);
+  if (keeps_admin(child)) give_up_admin(child);
 }
 
 // Everything is made: the client's go, and then, when there is one to wait for, the starter's.
@@ -111,7 +122,6 @@ void wait_for_go(const Child& child) {
 
 void run_child(Child& child) {
   const bool own_root = child.plan->root_fd >= 0;
-  const bool privileged_seccomp = child.has(plan::Plan::kSeccomp) && !child.has(plan::Plan::kNoNewPrivileges);
   int slave = -1;
 
   reset_signals();
@@ -151,14 +161,15 @@ void run_child(Child& child) {
     if (int error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); error < 0)
       fail(child, Stage::kNoNewPrivileges, error);
   }
-  // A filter is best loaded last. Without no_new_privs that takes CAP_SYS_ADMIN, which is
-  // kept until then.
-  become(child, privileged_seccomp);
+  become(child, keeps_admin(child));
   enter_working_directory(child, true);
   if (child.start >= 0) check_command(child);
+  // An engine attaches networks meanwhile; its filter has to allow read(2), which hears of go.
+  const bool filter_first =
+      !child.has(plan::Plan::kOrphan) && (child.plan->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0;
+  if (filter_first) load_filter(child);
   wait_to_execute(child);
-  load_seccomp(child);
-  if (privileged_seccomp) give_up_admin(child);
+  if (!filter_first) load_filter(child);
   if (child.has(plan::Plan::kInit)) fork_below_init(child);
   execute(child);
 }
