@@ -16,7 +16,7 @@ namespace {
 
 // Shared network objects stay this long after a container, so that runs in a row do not
 // pay for taking them down and making them again (docs/adr/0004).
-constexpr int kIdleMilliseconds = 250;
+constexpr int kIdleMilliseconds = 1000;
 
 const std::vector<Command> kCommands = {
     {"run", "create and start a container", run_command},

@@ -7,8 +7,6 @@ namespace rcrt::bridge {
 namespace {
 
 constexpr const char* kTableText = R"(
-add table inet rcrt
-delete table inet rcrt
 table inet rcrt {
   # every bridge; those without a way out; each bridge with itself
   set bridges { type ifname; }
@@ -73,8 +71,6 @@ table inet rcrt {
 )";
 
 constexpr const char* kQuietText = R"(
-add table bridge rcrt
-delete table bridge rcrt
 table bridge rcrt {
   # What a starting container's IPv6 says to groups goes to every other container: with
   # hundreds of them that would be most of the work of a start. Nobody needs it: its routes
@@ -93,6 +89,12 @@ table bridge rcrt {
   }
 }
 )";
+
+// Whoever closes a socket after something was deleted waits for the kernel to let it go, which takes
+// 7 ms: what is not there is not deleted either.
+std::string anew(const std::string& table, bool there) {
+  return there ? "add table " + table + "\ndelete table " + table : "create table " + table;
+}
 
 std::string element(const char* verb, const std::string& set, const std::string& value) {
   return std::string(verb) + " element inet rcrt " + set + " { " + value + " }\n";
@@ -125,8 +127,8 @@ bool is_ours(const Table& table) {
   return table.name == kTable && (table.family == "inet" || table.family == "bridge");
 }
 
-std::string table_commands() { return kTableText; }
-std::string quiet_commands() { return kQuietText; }
+std::string table_commands(bool there) { return anew("inet rcrt", there) + kTableText; }
+std::string quiet_commands(bool there) { return anew("bridge rcrt", there) + kQuietText; }
 std::string delete_table_command() { return "delete table inet rcrt\n"; }
 std::string delete_quiet_commands() { return "add table bridge rcrt\ndelete table bridge rcrt\n"; }
 

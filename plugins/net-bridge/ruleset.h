@@ -15,12 +15,11 @@ namespace rcrt::bridge {
 inline constexpr const char* kTable = "rcrt";
 bool is_ours(const Table& table);
 
-// Makes the table anew whether or not it exists, empty of elements, in one transaction
-// with whatever follows.
-std::string table_commands();
+// Makes the table, anew if it is there, empty of elements, in one transaction with whatever follows.
+std::string table_commands(bool there);
 std::string delete_table_command();
-// The same of table bridge rcrt, whether or not it exists.
-std::string quiet_commands();
+// The same of table bridge rcrt; it is deleted whether or not it exists.
+std::string quiet_commands(bool there);
 std::string delete_quiet_commands();
 
 // Commands that add ("add") or remove ("delete") what a network puts into the sets.

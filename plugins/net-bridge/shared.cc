@@ -101,13 +101,13 @@ Status rebuild_table(Host& host, std::vector<Known>& networks) {
   for (Known& known : networks) RCRT_TRY(known.files.mark(""));
   RCRT_TRY(write_file(host.state.own(), kTableFile, "new"));
   fault_point("net-bridge: before the table");
-  std::string commands = table_commands();
+  std::string commands = table_commands(handle.has_value());
   for (const Known& known : networks) {
     if (known.network.bridge.empty()) continue;
     commands += network_commands("add", known.network);
     for (const Attachment& attachment : known.attachments) commands += port_commands("add", attachment);
   }
-  RCRT_TRY(run_with(quiet_commands(), nft, commands));
+  RCRT_TRY(run_with(quiet_commands(has_bridge_table(host.netfilter)), nft, commands));
   fault_point("net-bridge: table made");
   RCRT_ASSIGN(handle, table_handle(host.netfilter));
   if (!handle) return sdk::fail(ENOENT, "nftables' table inet rcrt vanished as soon as it was made");
