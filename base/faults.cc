@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "base/fault.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +7,8 @@
 #include <unistd.h>
 
 #include <mutex>
+
+#include "base/fault.h"
 
 namespace rcrt {
 

@@ -2,6 +2,7 @@
 #include "cli/progress_bar.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "cli/format.h"
@@ -36,7 +37,7 @@ bool moves(const std::string& state) {
 
 std::string time_left(double seconds) {
   char text[32];
-  const auto whole = static_cast<unsigned long>(std::min(seconds, 359999.0) + 0.5);
+  const auto whole = static_cast<unsigned long>(std::lround(std::min(seconds, 359999.0)));
   if (whole < 60)
     std::snprintf(text, sizeof text, "%lus", whole);
   else if (whole < 3600)

@@ -23,10 +23,10 @@ DockerDaemon::DockerDaemon(const std::string& dir) : data_(dir + "/docker-data")
   const std::string socket = "unix://" + dir + "/docker.sock";
   client_ = "docker --host " + socket + " ";
   process_ = std::make_unique<Process>(
-      std::vector<std::string>{kDaemon, "--data-root", data_, "--exec-root",
-                               dir + "/docker-exec", "--pidfile", dir + "/docker.pid", "--host", socket,
-                               "--storage-driver", "vfs", "--ip-forward=false", "--iptables=false",
-                               "--ip6tables=false", "--bridge", "none", "--log-level", "fatal"},
+      std::vector<std::string>{kDaemon, "--data-root", data_, "--exec-root", dir + "/docker-exec",
+                               "--pidfile", dir + "/docker.pid", "--host", socket, "--storage-driver", "vfs",
+                               "--ip-forward=false", "--iptables=false", "--ip6tables=false", "--bridge",
+                               "none", "--log-level", "fatal"},
       std::vector<std::string>{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"});
   EXPECT_TRUE(eventually([&] { return std::system((client_ + "version >/dev/null 2>&1").c_str()) == 0; }));
 }
