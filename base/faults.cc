@@ -28,6 +28,8 @@ int count() {
 
 }  // namespace
 
+int waiting_time(int, int in_tests) { return in_tests; }
+
 void fault_point(const char* name) {
   const std::lock_guard held(passing);
   int passed = count();

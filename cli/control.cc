@@ -59,15 +59,16 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
   bool force = line->flag("force");
   // Many end together: each is cleaned up while others still end.
   for (size_t i = 0; force && names.size() > 1 && i < names.size(); ++i)
-    if (auto container = context.container(names[i])) (void)engine->kill(container->id, SIGKILL);
+    if (auto id = engine->containers().find(names[i])) (void)engine->kill(*id, SIGKILL);
   return for_each_word(names, [&](const std::string& name) -> Result<void> {
-    auto container = context.container(name);
-    if (!container && container.error().code == ENOENT && (force || line->flag("all"))) return {};
-    if (!container) return std::unexpected(container.error());
-    auto removed = engine->remove(container->id, force, line->flag("volumes"));
+    // Not recovered first: that writes down how it ended, for which a full disk has no room.
+    const auto id = engine->containers().find(name);
+    if (!id && id.error().code == ENOENT && (force || line->flag("all"))) return {};
+    if (!id) return std::unexpected(id.error());
+    auto removed = engine->remove(*id, force, line->flag("volumes"));
     // Its monitor may be quicker than we are.
     bool gone = !removed && removed.error().code == ENOENT &&
-                access(engine->paths().container(container->id).c_str(), F_OK) != 0;
+                access(engine->paths().container(*id).c_str(), F_OK) != 0;
     if (gone && (force || line->flag("all"))) return {};
     RCRT_TRY(std::move(removed));
     printf("%s\n", name.c_str());

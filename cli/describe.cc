@@ -8,21 +8,18 @@ namespace {
 
 Json state_of(const Container& container) {
   bool running = container.status == Status::running;
-  Json state = {
-      {"Status", status_name(container.status)},
-      {"Running", running},
-      {"Paused", false},
-      {"Restarting", false},
-      {"OOMKilled", container.exit && container.exit->oom_killed},
-      {"Dead", container.status == Status::dead},
-      {"Pid", running ? container.pid() : 0},
-      {"ExitCode", container.exit ? container.exit->exit_code : 0},
-      {"Error", ""},
-      {"StartedAt",
-       timestamp(container.created
-                     ? 0
-                     : container.state.value("startedAt", container.config.value("created", int64_t{0})))},
-      {"FinishedAt", timestamp(container.exit ? container.exit->finished_at : 0)}};
+  Json state = {{"Status", status_name(container.status)},
+                {"Running", running},
+                {"Paused", false},
+                {"Restarting", false},
+                {"OOMKilled", container.exit && container.exit->oom_killed},
+                {"Dead", container.status == Status::dead},
+                {"Pid", running ? container.pid() : 0},
+                {"ExitCode", container.exit ? container.exit->exit_code : 0},
+                {"Error", ""},
+                {"StartedAt", timestamp(container.state.value(
+                                  "startedAt", container.config.value("startedAt", int64_t{0})))},
+                {"FinishedAt", timestamp(container.exit ? container.exit->finished_at : 0)}};
   if (container.exit && container.exit->oom_killed)
     state["Error"] = "killed by the kernel: memory limit reached";
   return state;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/fault.h"
+#include "base/standard_streams.h"
 #include "cli/command.h"
 #include "cli/loader_variables.h"
 
@@ -16,7 +18,7 @@ namespace {
 
 // Shared network objects stay this long after a container, so that runs in a row do not
 // pay for taking them down and making them again (docs/adr/0004).
-constexpr int kIdleMilliseconds = 1000;
+constexpr int kIdleMilliseconds = 1000, kIdleInTests = 100;
 
 const std::vector<Command> kCommands = {
     {"run", "create and start a container", run_command},
@@ -210,15 +212,17 @@ void Context::idle_networks_after_pause() {
   UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   for (int fd : {0, 1, 2}) dup2(null.get(), fd);
   setsid();
-  poll(nullptr, 0, kIdleMilliseconds);
+  const int idle = waiting_time(kIdleMilliseconds, kIdleInTests);
+  poll(nullptr, 0, idle);
   // Who has left after us pauses, too, and will find it quiet.
   (void)engine_->idle_networks({engine_->left_networks().begin(), engine_->left_networks().end()},
-                               kIdleMilliseconds * 4 / 5);
+                               idle * 4 / 5);
 }
 
 }  // namespace rcrt::cli
 
 int main(int argc, char** argv) {
+  rcrt::open_standard_streams();
   auto ready = rcrt::cli::drop_loader_variables(argv);
   auto code = ready ? rcrt::cli::guarded_main({argv + 1, argv + argc}) : std::unexpected(ready.error());
   if (!code) rcrt::cli::print_error(code.error());

@@ -33,7 +33,8 @@ Json row_of(const Container& container, bool whole) {
           {"Image", container.config.value("image", "")},
           {"Command", "\"" + command + "\""},
           {"CreatedAt", timestamp(container.config.value("created", int64_t{0}))},
-          {"RunningFor", age(container.config.value("created", int64_t{0})) + " ago"},
+          {"RunningFor",
+           container.config.empty() ? "" : age(container.config.value("created", int64_t{0})) + " ago"},
           {"State", status_name(container.status)},
           {"Status", status_text(container)},
           {"Ports", ports_text(container)},
@@ -73,7 +74,8 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
     // A dead one is rolled back by whoever meets it.
     if (auto treated = engine->recover_one(id); !treated) print_warning(treated.error().message());
     auto container = engine->containers().load(id);
-    if (!container) continue;  // removed meanwhile
+    if (!container) continue;                                                      // removed meanwhile
+    if (container->config.empty() && container->status != Status::dead) continue;  // on its way in or out
     if ((container->status == Status::running || all) && filter.fits(*container))
       containers.push_back(std::move(*container));
   }

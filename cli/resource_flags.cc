@@ -21,19 +21,22 @@ Result<int64_t> integer(const CommandLine& line, const char* flag, int64_t least
   return value;
 }
 
+// As with docker, 0 is no limit at all.
+bool limits(const CommandLine& line, const char* flag) { return line.has(flag) && line.text(flag) != "0"; }
+
 Result<void> memory_flags(const CommandLine& line, Json& resources) {
   Json memory = Json::object();
-  if (line.has("memory")) {
+  if (limits(line, "memory")) {
     RCRT_ASSIGN(int64_t limit, parse_size(line.text("memory")));
     if (limit < 512 * 1024)
       return error("memory limit is too small", line.text("memory"), "give at least 512k", EINVAL);
     memory["limit"] = limit;
   }
-  if (line.has("memory-reservation")) {
+  if (limits(line, "memory-reservation")) {
     RCRT_ASSIGN(int64_t reservation, parse_size(line.text("memory-reservation")));
     memory["reservation"] = reservation;
   }
-  if (line.has("memory-swap")) {
+  if (limits(line, "memory-swap")) {
     RCRT_ASSIGN(int64_t swap, parse_size(line.text("memory-swap"), true));
     if (!memory.contains("limit")) return error("--memory-swap needs --memory", "", {}, EINVAL);
     if (swap >= 0 && swap < memory["limit"].get<int64_t>())
@@ -47,8 +50,8 @@ Result<void> memory_flags(const CommandLine& line, Json& resources) {
 
 Result<void> cpu_flags(const CommandLine& line, Json& resources) {
   Json cpu = Json::object();
-  if (line.has("cpus")) {
-    if (line.has("cpu-quota") || line.has("cpu-period"))
+  if (limits(line, "cpus")) {
+    if (limits(line, "cpu-quota") || limits(line, "cpu-period"))
       return error("--cpus excludes --cpu-quota and --cpu-period", "", {}, EINVAL);
     std::string text = line.text("cpus");
     double count = 0;
@@ -62,7 +65,7 @@ Result<void> cpu_flags(const CommandLine& line, Json& resources) {
        {std::tuple{"cpu-period", "period", int64_t{1000}, int64_t{1000000}},
         {"cpu-quota", "quota", 1000, int64_t{1} << 50},
         {"cpu-shares", "shares", 2, 262144}}) {
-    if (!line.has(flag)) continue;
+    if (!limits(line, flag) || (line.text(flag) == "-1" && flag == std::string_view("cpu-quota"))) continue;
     RCRT_ASSIGN(cpu[member], integer(line, flag, least, most));
   }
   if (line.has("cpuset-cpus")) cpu["cpus"] = line.text("cpuset-cpus");
@@ -94,7 +97,7 @@ Result<Json> of_device(const char* flag, const std::string& text, const char* me
 
 Result<void> io_flags(const CommandLine& line, Json& resources) {
   Json io = Json::object();
-  if (line.has("blkio-weight")) {
+  if (limits(line, "blkio-weight")) {
     RCRT_ASSIGN(io["weight"], integer(line, "blkio-weight", 10, 1000));
   }
   for (const auto& text : line.list("blkio-weight-device")) {

@@ -20,12 +20,15 @@ Result<std::pair<std::string, std::string>> key_value(const char* flag, const st
 }
 
 // "-e NAME" takes the caller's value; unset names are left out, as docker does.
-void add_env(std::vector<std::string>& env, const std::string& word) {
+Result<void> add_env(std::vector<std::string>& env, const std::string& word, const std::string& from) {
+  if (word.empty() || word[0] == '=' || word.find_first_of(" \t") < word.find('='))
+    return error("invalid environment variable in " + from, word, "write it as NAME=VALUE, or NAME", EINVAL);
   if (word.find('=') != std::string::npos) {
     env.push_back(word);
   } else if (const char* value = getenv(word.c_str())) {
     env.push_back(word + "=" + value);
   }
+  return {};
 }
 
 Result<std::vector<std::string>> lines_of(const std::string& path) {
@@ -224,6 +227,9 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   if (!globals.storage.empty()) options.storage = globals.storage;
   if (!globals.isolation.empty()) options.isolation = split_words(globals.isolation, ',');
   if (globals.isolation == "none") options.isolation.clear();
+  for (const auto& name : options.isolation)
+    if (std::ranges::count(options.isolation, name) > 1)
+      return error("isolation plugin is named twice", name, "once is enough", EINVAL);
   if (!globals.networks.empty()) options.networks = globals.networks;
   for (const auto& text : line.list("storage-opt")) {
     RCRT_ASSIGN(auto pair, key_value("storage-opt", text));
@@ -233,7 +239,10 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   options.hostname = line.text("hostname");
   options.domainname = line.text("domainname");
   if (options.hostname.size() > 64 || options.hostname.find_first_of("\n /") != std::string::npos)
-    return error("invalid host name", options.hostname, "at most 64 characters", EINVAL);
+    return error("invalid host name", options.hostname, "at most 64 characters, no space and no /", EINVAL);
+  if (!options.hostname.empty() && line.text("uts") == "host")
+    return error("--hostname excludes --uts=host", options.hostname, "the name would be the machine's",
+                 EINVAL);
   options.user = line.text("user");
   options.workdir = line.text("workdir");
   if (line.has("entrypoint"))
@@ -241,9 +250,9 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
         line.text("entrypoint").empty() ? std::vector<std::string>{} : std::vector{line.text("entrypoint")};
   for (const auto& file : line.list("env-file")) {
     RCRT_ASSIGN(auto lines, lines_of(file));
-    for (const auto& entry : lines) add_env(options.env, entry);
+    for (const auto& entry : lines) RCRT_TRY(add_env(options.env, entry, file));
   }
-  for (const auto& entry : line.list("env")) add_env(options.env, entry);
+  for (const auto& entry : line.list("env")) RCRT_TRY(add_env(options.env, entry, "--env"));
   options.groups = line.list("group-add");
   options.cap_add = line.list("cap-add");
   options.cap_drop = line.list("cap-drop");

@@ -85,11 +85,10 @@ Result<Container> ContainerStore::load(const std::string& id) const {
   struct stat st;
   if (stat(paths_.container(id).c_str(), &st) != 0) return error("no such container", id, {}, ENOENT);
   auto config = read_json(paths_.container(id) + "/config.json");
-  if (config)
-    container.config = std::move(*config);
-  else
-    container.config = Json::object();
+  if (!config && config.error().code != ENOENT) container.damaged = paths_.container(id) + "/config.json";
+  container.config = config ? std::move(*config) : Json::object();
   auto state = read_json(paths_.container_state(id) + "/state.json");
+  if (!state && state.error().code != ENOENT) container.damaged = paths_.container_state(id) + "/state.json";
   container.state = state && state->value("bootId", "") == boot_id() ? std::move(*state) : Json::object();
   // Without its configuration it is half removed.
   if (config) {

@@ -41,6 +41,7 @@ struct Container {
   Json state;   // state.json; {} when it does not run
   std::optional<ExitRecord> exit;
   bool created = false;  // made by `create`, and never started
+  std::string damaged;   // a file of its record that is there and cannot be read
   Status status = Status::dead;
 
   std::string name() const { return config.value("name", ""); }

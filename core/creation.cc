@@ -111,6 +111,7 @@ Result<void> Creation::configure() {
 Result<void> Creation::write_config() {
   config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir(),
                              Engine::volumes_json(options_.mounts));
+  if (process_ != nullptr) config_["startedAt"] = started_at_ = now_ns();
   if (!kept_.is_null()) {
     if (again_) config_["created"] = kept_["created"];
     config_["kept"] = kept_;
@@ -225,7 +226,6 @@ Result<Running> Creation::execute() {
   RCRT_TRY(write_config());
   RCRT_TRY(attach_networks());
   RCRT_TRY(write_etc_files());
-  started_at_ = now_ns();
   RCRT_TRY(write_state("running"));
   if (again_) {
     unlink(paths().created_mark(id_).c_str());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What confines the container: requests to isolation plugins, and what comes of their answers.
 #include <rcrt/isolation.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -45,6 +46,8 @@ Result<void> Creation::prepare_isolation() {
     if (table->release != nullptr) RCRT_TRY(journal("isolation", name, request));
     RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
     if (UniqueFd fd = reply.take("cgroup")) {
+      if (struct stat st; fstat(fd.get(), &st) != 0 || !S_ISDIR(st.st_mode))
+        return error("plugin misbehaved", plugin->path(), "its cgroup is no directory", EPROTO);
       cgroup_ = std::move(fd);
       // Its namespaces are made while the rest is prepared.
       RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));
@@ -53,7 +56,13 @@ Result<void> Creation::prepare_isolation() {
     for (auto [part, member] :
          {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}})
       if (auto it = reply.result.find(member); it != reply.result.end() && it->is_array())
-        for (const auto& item : *it) contributed_[part][member].push_back(item);
+        for (const auto& item : *it) {
+          if (part == std::string_view("linux") ? !item.is_string() : !item.is_object())
+            return error("plugin misbehaved", plugin->path(),
+                         std::string("its result has another form than <rcrt/isolation.h> says: ") + member,
+                         EPROTO);
+          contributed_[part][member].push_back(item);
+        }
     drop_capabilities(reply.result.value("dropCapabilities", Json::array()), plugin->path());
     nodev_ = nodev_ || reply.result.value("nodev", false);
     if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
@@ -61,7 +70,11 @@ Result<void> Creation::prepare_isolation() {
         if (flag.is_string()) seccomp_flags_.push_back(flag.get<std::string>());
     fault_point("isolation prepared");
   }
-  return cgroup_ ? Result<void>() : launcher_->clone(spec_, -1);
+  if (cgroup_) return {};
+  if (!options_.resources.empty())
+    return error("nobody enforces the limit", options_.resources.begin().key(),
+                 "limits need a plugin that makes cgroups, such as --isolation=cgroup", ENOTSUP);
+  return launcher_->clone(spec_, -1);
 }
 
 }  // namespace rcrt

@@ -19,6 +19,10 @@ Result<void> Creation::attach_networks() {
     fault_point("network attached");
     if (request["ports"].size() > result.value("ports", Json::array()).size())
       return error("cannot publish ports on network", network.name, kPublishing, EINVAL);
+    for (const char* member : {"ip", "ip6", "mac"})
+      if (request.contains(member) && result.value("addresses", Json::array()).empty())
+        return error("cannot choose an address on network", network.name,
+                     "choosing takes a network such as --net=bridge", EINVAL);
     attached_.push_back({{"name", network.name},
                          {"plugin", network.plugin},
                          {"index", index},
@@ -31,6 +35,9 @@ Result<void> Creation::attach_networks() {
 
 Result<void> Creation::write_etc_files() {
   if (!resolved_.etc_folder.empty()) return {};
+  for (const std::string& entry : options_.add_host)
+    if (entry.ends_with(":host-gateway") && !leads_out(attached_) && !resolved_.host_network)
+      return error("there is no gateway for --add-host", entry, "use a network such as --net=bridge", EINVAL);
   RCRT_TRY(overwrite_file(state_file("hostname"), config_.value("hostname", "") + "\n"));
   RCRT_TRY(overwrite_file(state_file("hosts"), hosts_text(config_, attached_)));
   RCRT_TRY(overwrite_file(state_file("resolv.conf"), resolv_text(config_, attached_)));

@@ -262,6 +262,7 @@ class Engine {
   Result<void> undo_step(const JournalEntry& entry, bool remove);
   void use_plugins_of(const Container& container, const std::vector<JournalEntry>& entries = {});
   std::vector<std::string> names_of(const std::string& id) const;
+  bool is_lost(const JournalEntry& entry);
   Result<void> kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries);
   // The container of "container:NAME".
   Result<Container> running_container(const std::string& mode) const;

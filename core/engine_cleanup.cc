@@ -52,10 +52,17 @@ Result<void> Engine::undo_step(const JournalEntry& entry, bool remove) {
   return {};
 }
 
+// The plugin that could undo it is not there any more.
+bool Engine::is_lost(const JournalEntry& entry) {
+  const char* kind = entry.step == "network" ? "net" : entry.step.c_str();
+  const auto plugin = plugins_.load(kind, entry.plugin);
+  return !plugin && plugin.error().code == ENOENT;
+}
+
 Result<void> Engine::kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries) {
   // A cgroup reaches every process, also those that left the pid namespace.
   for (const auto& entry : entries) {
-    if (entry.step != "isolation") continue;
+    if (entry.step != "isolation" || is_lost(entry)) continue;
     RCRT_ASSIGN(const Plugin* plugin, plugins_.load("isolation", entry.plugin));
     const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
     RCRT_TRY(plugin->call(table->kill, "kill", entry.request));
@@ -104,7 +111,10 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   Result<void> first;
   for (const auto& entry : std::views::reverse(entries)) {
     fault_point("before undo");
-    if (auto undone = undo_step(entry, remove); !undone) {
+    if (auto undone = undo_step(entry, remove); !undone && remove && kill && is_lost(entry)) {
+      // By force: nobody will ever be able to.
+      log_(RCRT_LOG_WARNING, "rm", undone.error().message() + "; what it made for " + id + " may be left");
+    } else if (!undone) {
       left.insert(left.begin(), entry);
       if (first) first = std::unexpected(undone.error());
     }
@@ -149,6 +159,10 @@ Result<void> Engine::recover_one(const std::string& id) {
     }
     if (!lock) return std::unexpected(lock.error());
     RCRT_ASSIGN(Container container, containers_.load(id));
+    // What it is, nobody can tell: it may run, and hold what somebody wants to keep.
+    if (!container.damaged.empty())
+      return error("container's record is damaged", container.damaged,
+                   "mend it, or remove the container with `rcrt rm -f " + id.substr(0, 12) + "`", EIO);
     if (container.open_monitor()) return {};  // runs, or is being cleaned up
     bool half_made = container.status == Status::dead || container.status == Status::creating;
     bool left_over = (container.status == Status::exited && container.auto_remove()) ||

@@ -48,6 +48,8 @@ Result<void> Engine::stop(const std::string& id, int timeout_seconds) {
 
 Result<void> Engine::remove(const std::string& id, bool force, bool with_volumes) {
   RCRT_ASSIGN(Container container, containers_.load(id));
+  if (!container.damaged.empty() && !force)
+    return error("container's record is damaged", container.damaged, "mend it, or use rm -f", EIO);
   if (UniqueFd process = container.open_process()) {
     if (!force) return error("container is running", container.name(), "stop it first, or use rm -f", EBUSY);
     if (auto sent = send_signal(process.get(), SIGKILL); !sent && sent.error().code != ESRCH) return sent;

@@ -60,7 +60,7 @@ Result<std::vector<std::string>> assignments(const std::string& value, const std
 
 // A JSON list of texts, or a line for a shell.
 Json command(const std::string& value) {
-  const Json list = Json::parse(value, nullptr, false);
+  Json list = Json::parse(value, nullptr, false);
   if (list.is_array() && std::ranges::all_of(list, [](const Json& word) { return word.is_string(); }))
     return list;
   return Json{"/bin/sh", "-c", value};
@@ -100,6 +100,7 @@ Result<void> apply_instruction(Json& config, const std::string& instruction) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   const size_t start = end == std::string::npos ? end : instruction.find_first_not_of(' ', end + 1);
   const std::string value = start == std::string::npos ? "" : instruction.substr(start);
+  if (value.empty() && key != "CMD" && key != "ENTRYPOINT") return invalid(instruction);
   if (key == "CMD") {
     config["Cmd"] = command(value);
   } else if (key == "ENTRYPOINT") {
@@ -113,8 +114,6 @@ Result<void> apply_instruction(Json& config, const std::string& instruction) {
       else
         config["Labels"][pair.substr(0, equals)] = pair.substr(equals + 1);
     }
-  } else if (value.empty()) {
-    return invalid(instruction);
   } else if (key == "USER") {
     config["User"] = value;
   } else if (key == "WORKDIR") {

@@ -46,7 +46,10 @@ std::optional<std::vector<uint64_t>> bit_set(std::string_view list, unsigned mos
     unsigned first, last;
     if (!number(first)) return std::nullopt;
     last = first;
-    if (at != end && *at == '-' && (++at, !number(last) || last < first)) return std::nullopt;
+    if (at != end && *at == '-') {
+      ++at;
+      if (!number(last) || last < first) return std::nullopt;
+    }
     bits.resize(std::max<size_t>(bits.size(), last / 64 + 1));
     for (unsigned bit = first; bit <= last; ++bit) bits[bit / 64] |= 1ULL << (bit % 64);
     if (at == end) return bits;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/plugin_file.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <rcrt/image.h>
@@ -12,7 +13,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
+#include <cstring>
 
 #include "core/user_namespace.h"
 
@@ -46,6 +49,26 @@ Result<void> check_owner(const struct stat& st, const std::string& path) {
   if (st.st_mode & (S_IWGRP | S_IWOTH))
     return error("plugin refused: others than root can write", path, "chmod go-w it", EPERM);
   return {};
+}
+
+// What is loaded is mapped: of a file that ends before its segments do, the first access kills us.
+Result<void> check_whole(int folder, const std::string& file, const struct stat& st,
+                         const std::string& path) {
+  UniqueFd fd(openat(folder, file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return errno_error("cannot open plugin", path);
+  Elf64_Ehdr header{};
+  std::array<Elf64_Phdr, 16> segments{};
+  if (pread(fd.get(), &header, sizeof header, 0) != sizeof header) return {};  // no library: dlopen says so
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof segments[0]) return {};
+  const size_t count = std::min<size_t>(header.e_phnum, segments.size());
+  const size_t size = count * sizeof segments[0];
+  bool whole = pread(fd.get(), segments.data(), size, static_cast<off_t>(header.e_phoff)) ==
+               static_cast<ssize_t>(size);
+  for (size_t i = 0; i < count; ++i)
+    if (segments[i].p_type == PT_LOAD)
+      whole = whole && segments[i].p_offset + segments[i].p_filesz <= static_cast<uint64_t>(st.st_size);
+  if (whole) return {};
+  return error("plugin refused: the file is cut off", path, "install it again", ENOEXEC);
 }
 
 }  // namespace
@@ -107,6 +130,7 @@ Result<std::string> check_plugin_file(const PluginFolder& folder, const std::str
     if (fstat(fd.get(), &st) != 0) return errno_error("cannot examine plugin", path);
   }
   if (!S_ISREG(st.st_mode)) return error("plugin refused: no regular file", path, {}, EINVAL);
+  RCRT_TRY(check_whole(folder.fd.get(), file, st, path));
   if (!root) return proc_path(folder.fd.get()) + "/" + file;
 
   struct stat dir;

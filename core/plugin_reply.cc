@@ -146,7 +146,7 @@ void PluginReplyCollector::take_progress(rcrt_str event) {
 }
 
 Result<PluginReply> PluginReplyCollector::finish(int code, const std::string& path, const char* function) {
-  auto broken = [&](std::string cause) {
+  auto broken = [&](const std::string& cause) {
     return std::unexpected(Error{"plugin misbehaved", path, 0, kTellAuthor, function + (" " + cause), 125});
   };
   if (dropped_) return error("out of memory for the answer of plugin", path, {}, ENOMEM);

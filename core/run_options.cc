@@ -55,8 +55,10 @@ Result<void> add_option(BindMount& mount, const std::string& word, const std::st
                                        "noexec", "exec",   "noatime", "relatime", "idmap"};
   if (word == "ro" || word == "readonly") {
     mount.read_only = true;
-  } else if (word == "rw" || word == "z" || word == "Z" || word.empty()) {
-    // The default; SELinux relabelling has no effect where SELinux is not in use.
+  } else if (word == "rw" || word == "z" || word == "Z" || word.empty() || word == "cached" ||
+             word == "delegated" || word == "consistent") {
+    // The default; SELinux relabelling has no effect where SELinux is not in use, and how much a
+    // virtual machine may keep to itself none where there is none.
   } else if (word == "nocopy" && mount.type == "volume") {
     mount.no_copy = true;
   } else if (std::ranges::find(known, word) != known.end()) {
@@ -174,6 +176,15 @@ Result<BindMount> parse_volume(const std::string& text) {
   return mount;
 }
 
+// The words that docker knows; none is true.
+Result<bool> parse_switch(const std::string& value, const std::string& text) {
+  for (const char* word : {"", "1", "t", "T", "TRUE", "true", "True"})
+    if (value == word) return true;
+  for (const char* word : {"0", "f", "F", "FALSE", "false", "False"})
+    if (value == word) return false;
+  return error("neither true nor false: \"" + value + "\" in mount", text, {}, EINVAL);
+}
+
 Result<BindMount> parse_mount(const std::string& text) {
   BindMount mount;
   mount.type.clear();
@@ -181,7 +192,6 @@ Result<BindMount> parse_mount(const std::string& text) {
     auto equals = pair.find('=');
     std::string key = pair.substr(0, equals);
     std::string value = equals == std::string::npos ? "" : pair.substr(equals + 1);
-    bool on = value.empty() || value == "true" || value == "1";
     if (key == "type") {
       mount.type = value;
     } else if (key == "source" || key == "src") {
@@ -189,15 +199,17 @@ Result<BindMount> parse_mount(const std::string& text) {
     } else if (key == "target" || key == "dst" || key == "destination") {
       RCRT_ASSIGN(mount.target, inside_path(value, text));
     } else if (key == "readonly" || key == "ro") {
-      mount.read_only = on;
+      RCRT_ASSIGN(mount.read_only, parse_switch(value, text));
     } else if (key == "bind-propagation") {
       RCRT_TRY(add_option(mount, value, text));
     } else if (key == "idmap") {
+      RCRT_ASSIGN(const bool on, parse_switch(value, text));
       if (on) mount.options.push_back("idmap");
     } else if (key == "bind-nonrecursive") {
+      RCRT_ASSIGN(const bool on, parse_switch(value, text));
       if (on) mount.options.push_back("bind");
     } else if (key == "volume-nocopy") {
-      mount.no_copy = on;
+      RCRT_ASSIGN(mount.no_copy, parse_switch(value, text));
     } else if (key == "tmpfs-size") {
       RCRT_ASSIGN(int64_t size, parse_size(value));
       mount.options.push_back("size=" + std::to_string(size));

@@ -46,9 +46,10 @@ bool has_security_opt(const RunOptions& options, std::string_view word) {
 
 Result<void> check_security_opts(const RunOptions& options) {
   for (const auto& word : options.security_opt) {
-    static const std::set<std::string> known = {"no-new-privileges",      "no-new-privileges=true",
-                                                "no-new-privileges:true", "apparmor=unconfined",
-                                                "label=disable",          "systempaths=unconfined"};
+    static const std::set<std::string> known = {"no-new-privileges",       "no-new-privileges=true",
+                                                "no-new-privileges:true",  "no-new-privileges=false",
+                                                "no-new-privileges:false", "apparmor=unconfined",
+                                                "label=disable",           "systempaths=unconfined"};
     if (known.contains(word) || word.starts_with("seccomp=")) continue;
     return error("unknown security option", word,
                  "known: seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined, "
@@ -108,9 +109,10 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
   }
   std::vector<Json> further;
   auto bind = [&](const std::string& source, const char* target) {
-    if (!source.empty() && !taken.contains(target))
-      further.push_back(
-          {{"destination", target}, {"type", "bind"}, {"source", source}, {"options", {"bind", "rprivate"}}});
+    if (source.empty() || taken.contains(target)) return;
+    Json words = {"bind", "rprivate"};
+    if (options.read_only) words.push_back("ro");
+    further.push_back({{"destination", target}, {"type", "bind"}, {"source", source}, {"options", words}});
   };
   bind(input.resolv_file, "/etc/resolv.conf");
   bind(input.hostname_file, "/etc/hostname");

@@ -44,7 +44,8 @@ Result<void> sync_folder(const std::string& path) {
 
 // Nothing but . and ..
 bool is_empty(int folder) {
-  DIR* list = fdopendir(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* list = fd < 0 ? nullptr : fdopendir(fd);
   if (list == nullptr) return false;
   int entries = 0;
   while (entries <= 2 && readdir(list) != nullptr) ++entries;

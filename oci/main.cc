@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/standard_streams.h"
 #include "base/version.h"
 #include "core/paths.h"
 #include "core/user_namespace.h"
@@ -83,7 +84,7 @@ Result<std::string> default_root(bool rootless) {
   if (!rootless || acts_as_root || (geteuid() == 0 && !has_runtime)) return std::string("/run/rcrt-oci");
   if (!has_runtime)
     return error("no place for the state of containers", {}, "set XDG_RUNTIME_DIR, or give --root");
-  const std::string root = std::string(runtime) + "/rcrt-oci";
+  std::string root = std::string(runtime) + "/rcrt-oci";
   // Sticky: a folder that nobody may clean up, whatever its age.
   RCRT_TRY(make_folders(root));
   if (chmod(root.c_str(), 01700) != 0) return errno_error("cannot keep", root);
@@ -226,6 +227,7 @@ Result<std::string> absolute(const std::string& path) {
 }  // namespace rcrt::oci
 
 int main(int argc, char** argv) {
+  rcrt::open_standard_streams();
   umask(022);
   auto code = rcrt::oci::guarded_run({argv + 1, argv + argc});
   int exit_code = code ? *code : code.error().exit_code;

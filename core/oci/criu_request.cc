@@ -15,7 +15,7 @@ std::vector<T*> pointers(std::deque<T>& list) {
 
 CriuRequest::CriuRequest(Criu__Type type) { request_.type = type; }
 
-char* CriuRequest::text(std::string text) { return texts_.emplace_back(std::move(text)).data(); }
+char* CriuRequest::text(const std::string& text) { return texts_.emplace_back(text).data(); }
 
 void CriuRequest::set_page_server(const std::string& address, int port) {
   page_server_.address = text(address);

@@ -20,7 +20,7 @@ class CriuRequest {
   Criu__Options& options() { return options_; }
   Criu__Type type() const { return request_.type; }
   // The text lives as long as the request.
-  char* text(std::string text);
+  char* text(const std::string& text);
 
   void set_page_server(const std::string& address, int port);
   void add_mount(const std::string& key, const std::string& value);

@@ -50,8 +50,9 @@ Result<Folder> Folder::open(const std::string& root, const std::string& id) {
   RCRT_TRY(check_id(id));
   Folder folder;
   folder.path_ = root + "/" + id;
-  folder.fd_.reset(::open(folder.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (folder.fd_) return folder;
+  const int fd = ::open(folder.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  folder.fd_ = UniqueFd(fd);
+  if (fd >= 0) return folder;
   if (errno != ENOENT) return errno_error("cannot open the container's folder", folder.path_);
   Error none{"container does not exist", id, 0, {}, {}, 1};
   none.code = ENOENT;

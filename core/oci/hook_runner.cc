@@ -52,8 +52,8 @@ Json answer_to(const Json& request) {
 
 [[noreturn]] void serve(int socket) {
   // Whoever waits for the end of our caller's streams must not wait for us.
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int stream = 0; stream < 3; ++stream) dup2(null, stream);
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int stream = 0; null >= 0 && stream < 3; ++stream) dup2(null, stream);
   dup2(socket, 3);
   syscall(SYS_close_range, 4, ~0U, 0);
   for (;;) {

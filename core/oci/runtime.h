@@ -56,7 +56,7 @@ struct Running {
 
 class Runtime {
  public:
-  explicit Runtime(Settings settings) : settings_(std::move(settings)) {}
+  explicit Runtime(const Settings& settings) : settings_(settings) {}
 
   Result<Running> create(const CreateOptions& options);
   Result<void> start(const std::string& id);

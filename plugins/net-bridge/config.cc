@@ -229,16 +229,28 @@ std::string host_link_name(const std::string& container, uint64_t index) {
   return name;
 }
 
-std::array<uint8_t, 6> mac_for(const Attachment& attachment) {
-  const auto& a = attachment.v4.bytes;
-  if (attachment.v4.valid()) return {0x02, 0x72, a[0], a[1], a[2], a[3]};
-  uint64_t value = hash(attachment.key());
+namespace {
+
+std::array<uint8_t, 6> mac_from(const Address& v4, const std::string& otherwise) {
+  const auto& a = v4.bytes;
+  if (v4.valid()) return {0x02, 0x72, a[0], a[1], a[2], a[3]};
+  uint64_t value = hash(otherwise);
   return {0x06,
           0x72,
           static_cast<uint8_t>(value >> 24),
           static_cast<uint8_t>(value >> 16),
           static_cast<uint8_t>(value >> 8),
           static_cast<uint8_t>(value)};
+}
+
+}  // namespace
+
+std::array<uint8_t, 6> mac_for(const Attachment& attachment) {
+  return mac_from(attachment.v4, attachment.key());
+}
+
+std::array<uint8_t, 6> mac_for(const Network& network) {
+  return mac_from(network.v4.gateway, network.bridge);
 }
 
 }  // namespace rcrt::bridge

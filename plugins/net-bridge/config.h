@@ -74,5 +74,7 @@ std::string host_link_name(const std::string& container, uint64_t index);
 // A locally administered address that follows from the container's own, so that a neighbour
 // that still remembers the address is right about it.
 std::array<uint8_t, 6> mac_for(const Attachment& attachment);
+// The same for a bridge, which containers know by its gateway's address.
+std::array<uint8_t, 6> mac_for(const Network& network);
 
 }  // namespace rcrt::bridge

@@ -8,7 +8,6 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sys/random.h>
 
 #include "base/result.h"
 
@@ -123,13 +122,7 @@ Status delete_link(Netlink& route, const std::string& name) {
   return {};
 }
 
-Expected<int> create_bridge(Netlink& route, const std::string& name) {
-  // Without an address of its own a bridge takes its lowest port's, and changes it as
-  // containers come and go.
-  std::array<uint8_t, 6> mac{};
-  if (getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size()))
-    return sdk::fail_errno("cannot get random bytes");
-  mac[0] = 0x02;
+Expected<int> create_bridge(Netlink& route, const std::string& name, const std::array<uint8_t, 6>& mac) {
   Message message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
   message.put(IFLA_IFNAME, name);
   message.put(IFLA_ADDRESS, mac.data(), mac.size());

@@ -30,8 +30,9 @@ Expected<std::vector<Link>> all_links(Netlink& route);
 // The link's going is no failure when it is not there.
 Status delete_link(Netlink& route, const std::string& name);
 
-// A bridge with its own stable MAC address, down. Gives its index.
-Expected<int> create_bridge(Netlink& route, const std::string& name);
+// A bridge, down. Gives its index. Without an address of its own it would take its lowest port's,
+// and change it as containers come and go.
+Expected<int> create_bridge(Netlink& route, const std::string& name, const std::array<uint8_t, 6>& mac);
 // Addresses of the host on the bridge, then up.
 Status start_bridge(Netlink& route, int bridge, const Network& network);
 Status set_master(Netlink& route, const std::string& name, int bridge);

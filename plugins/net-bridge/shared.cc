@@ -63,7 +63,7 @@ Expected<Link> ensure_bridge(Host& host, const Network& network, bool ours) {
                      network.bridge, "delete it, or name another in the network's option \"bridge\"");
   if (!link) {
     fault_point("net-bridge: before the bridge");
-    RCRT_TRY(create_bridge(host.route, network.bridge));
+    RCRT_TRY(create_bridge(host.route, network.bridge, mac_for(network)));
     fault_point("net-bridge: bridge created");
     RCRT_ASSIGN(link, find_link(host.route, network.bridge));
     if (!link) return sdk::fail(ENODEV, "the bridge vanished", network.bridge);

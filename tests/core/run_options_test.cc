@@ -108,6 +108,8 @@ TEST(ParseVolume, Forms) {
   EXPECT_EQ(parse_volume("/a")->type, "volume");
   EXPECT_EQ(parse_volume("name:/c")->type, "volume");
   EXPECT_EQ(parse_volume("name:/c")->source, "name");
+  for (const char* text : {"/a:/c:cached", "/a:/c:delegated", "/a:/c:consistent", "/a:/c:z"})
+    EXPECT_TRUE(parse_volume(text)->options.empty()) << text;
 }
 
 TEST(ParseMount, Forms) {
@@ -118,7 +120,10 @@ TEST(ParseMount, Forms) {
   EXPECT_TRUE(mount->read_only);
   EXPECT_FALSE(mount->create_source);
   EXPECT_THAT(mount->options, ElementsAre("rslave"));
-  EXPECT_FALSE(parse_mount("type=bind,source=/a,target=/c,readonly=false")->read_only);
+  for (const char* word : {"0", "f", "F", "false", "False", "FALSE"})
+    EXPECT_FALSE(parse_mount(std::string("type=bind,source=/a,target=/c,readonly=") + word)->read_only);
+  for (const char* word : {"1", "t", "T", "true", "True", "TRUE"})
+    EXPECT_TRUE(parse_mount(std::string("type=bind,source=/a,target=/c,readonly=") + word)->read_only);
   EXPECT_THAT(parse_mount("type=tmpfs,target=/t,tmpfs-size=1k,tmpfs-mode=700")->options,
               ElementsAre("size=1024", "mode=700"));
   mount = parse_mount("source=name,target=/c,volume-nocopy");
@@ -131,7 +136,8 @@ TEST(ParseMount, Forms) {
        {"", "type=bind", "type=bind,source=/a", "type=bind,target=/c", "type=bind,source=a,target=/c",
         "type=volume,source=/a,target=/c", "type=bind,source=/a,target=/c,nosuch=1",
         "type=tmpfs,target=relative", "source=/a,target=/c", "type=tmpfs,target=/t,tmpfs-size=big",
-        "type=bind,source=/a,target=/c,volume-nocopy", "type=volume,source=../a,target=/c"})
+        "type=bind,source=/a,target=/c,volume-nocopy", "type=volume,source=../a,target=/c",
+        "type=bind,source=/a,target=/c,readonly=yes"})
     EXPECT_FALSE(parse_mount(text)) << text;
 }
 

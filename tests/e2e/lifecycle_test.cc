@@ -2,6 +2,8 @@
 // Detached containers and the verbs on them.
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -97,9 +99,11 @@ TEST_F(LifecycleTest, Inspect) {
   EXPECT_TRUE(shown["NetworkSettings"]["Networks"].is_object());
   EXPECT_EQ(run({"inspect", "--format", "{{.State.Running}} {{json .Config.User}}", "shown"}).out,
             "true \"nobody\"\n");
+  const Json started = shown["State"]["StartedAt"];
   EXPECT_EQ(run({"kill", "shown"}).code, 0);
   EXPECT_EQ(run({"wait", "shown"}).out, "137\n");
   shown = stage->inspect("shown");
+  EXPECT_EQ(shown["State"]["StartedAt"], started);
   EXPECT_EQ(shown["State"]["Status"], "exited");
   EXPECT_EQ(shown["State"]["Running"], false);
   EXPECT_EQ(shown["State"]["Pid"], 0);
@@ -217,6 +221,50 @@ TEST_F(LifecycleTest, Rm) {
   EXPECT_EQ(run({"wait", "many3"}).code, 0);
   EXPECT_EQ(run({"rm", "-f", "--all"}).code, 0);
   EXPECT_EQ(run({"ps", "-aq"}).out, "");
+}
+
+// Whatever meets it leaves it alone: the process, and what it has written.
+TEST_F(LifecycleTest, ADamagedRecordIsNoReasonToKillOrDelete) {
+  const std::string id = detach({"--name", "c"}, "echo precious > /data; sleep 1000");
+  const pid_t pid = stage->inspect("c")["State"]["Pid"].get<pid_t>();
+  for (const std::string& path : {stage->state() + "/containers/" + id + "/state.json",
+                                  stage->root() + "/containers/" + id + "/config.json"}) {
+    const std::string whole = observe("cat " + path);
+    for (const char* text : {"", "{\"name\"", "[]"}) {
+      std::ofstream(path) << text;
+      Output output = run({"ps", "-a"});
+      EXPECT_THAT(output.err, AllOf(HasSubstr("damaged"), HasSubstr(path)));
+      expect_error(run({"inspect", "c"}), path);
+      expect_error(run({"rm", "c"}), "rm -f");
+      EXPECT_EQ(kill(pid, 0), 0);
+    }
+    std::ofstream(path) << whole;
+  }
+  EXPECT_EQ(observe("cat /proc/" + std::to_string(pid) + "/root/data"), "precious\n");
+  std::ofstream(stage->root() + "/containers/" + id + "/config.json") << "";
+  EXPECT_EQ(run({"rm", "-f", "c"}).out, "c\n");
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+// Who removes something because the disk is full must be able to.
+TEST_F(LifecycleTest, RmNeedsNoRoomOnTheDisk) {
+  const std::string disk = stage->dir() + "/disk";
+  ASSERT_EQ(mkdir(disk.c_str(), 0700), 0);
+  ASSERT_EQ(mount("disk", disk.c_str(), "tmpfs", 0, "size=8m"), 0);
+  auto there = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--root", disk});
+    return run(words);
+  };
+  EXPECT_EQ(there({"--net=none", "run", "-d", "--name", "c", "busybox", "sleep", "1000"}).code, 0);
+  const pid_t pid = Json::parse(there({"inspect", "c"}).out)[0]["State"]["Pid"].get<pid_t>();
+  std::ofstream(disk + "/filler") << std::string(16 << 20, 'x');
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] { return kill(pid, 0) != 0; }));
+  const Output removed = there({"rm", "-f", "c"});
+  EXPECT_EQ(removed.out, "c\n") << removed;
+  EXPECT_EQ(there({"ps", "-aq"}).out, "");
+  ASSERT_EQ(umount(disk.c_str()), 0);
+  ASSERT_EQ(rmdir(disk.c_str()), 0);
 }
 
 // A monitor that still writes the exit record would do so into a folder being removed.

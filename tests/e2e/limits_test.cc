@@ -64,9 +64,20 @@ TEST_F(LimitsTest, Processors) {
             (Json{{"cpu", {{"shares", 512}, {"cpus", "0-1,3"}, {"mems", "0"}}}}));
   EXPECT_EQ(resources({"--cpu-weight=200"}), (Json{{"unified", {{"cpu.weight", "200"}}}}));
   refused({"--cpus=1", "--cpu-quota=1000"}, "excludes");
-  refused({"--cpus=0"}, "--cpus");
+  refused({"--cpus=0.001"}, "--cpus");
   refused({"--cpu-shares=1"}, "from 2 to 262144");
   refused({"--cpu-weight=10001"}, "from 1 to 10000");
+}
+
+TEST_F(LimitsTest, ZeroIsNoLimit) {
+  EXPECT_EQ(resources({"--memory=0", "--memory-reservation=0", "--memory-swap=0", "--cpus=0",
+                       "--cpu-quota=-1", "--cpu-shares=0", "--blkio-weight=0", "--pids-limit=0"}),
+            Json::object());
+}
+
+TEST_F(LimitsTest, SomebodyHasToEnforceThem) {
+  refused({"--isolation=seccomp", "--memory=64m"}, "nobody enforces the limit \"memory\"");
+  refused({"--isolation=cgroup,cgroup"}, "named twice");
 }
 
 TEST_F(LimitsTest, Disks) {

@@ -63,6 +63,49 @@ TEST_F(PluginsTest, ANetworkWorksByItsName) {
       "cannot publish ports");
 }
 
+TEST_F(PluginsTest, AResultOfAnotherFormIsItsFault) {
+  const std::string file = folder() + "/net-answers.so";
+  fs::copy("tests/plugins/zoo/net-answers.so", file);
+  chmod(file.c_str(), 0755);
+  for (const char* name : {"wrong-interfaces", "wrong-addresses", "wrong-dns", "wrong-ports"}) {
+    Output output =
+        run({"--plugin-dir", folder(), "--net=answers", "run", "--name", name, "busybox", "true"});
+    expect_refused(output, "plugin misbehaved \"" + file);
+    EXPECT_THAT(output.err, HasSubstr(name + sizeof "wrong"));
+  }
+  EXPECT_EQ(run({"ps", "-aq"}).out, "");
+  fs::remove(file);
+}
+
+// By force also where nobody can undo what the plugin did.
+TEST_F(PluginsTest, AContainerOutlivesItsPluginButNotARemovalByForce) {
+  const std::string file = folder() + "/net-island.so", away = folder() + "/away";
+  EXPECT_EQ(
+      run({"--plugin-dir", folder(), "--net=island", "run", "-d", "--name", "c", "busybox", "sleep", "1000"})
+          .code,
+      0);
+  fs::rename(file, away);
+  EXPECT_EQ(run({"rm", "c"}).code, 1);
+  Output removed = run({"rm", "-f", "c"});
+  EXPECT_EQ(removed.out, "c\n");
+  EXPECT_THAT(removed.err, AllOf(HasSubstr("no such plugin \"net-island\""), HasSubstr("may be left")));
+  EXPECT_EQ(run({"ps", "-aq"}).out, "");
+  fs::rename(away, file);
+}
+
+// What is missing at the end of a file that is mapped kills whoever looks for it.
+TEST_F(PluginsTest, OneThatIsCutOffIsRefused) {
+  const std::string folder = stage->dir() + "/cut", file = folder + "/net-none.so";
+  mkdir(folder.c_str(), 0755);
+  const std::string whole = stage->dir() + "/p/lib/rcrt/plugins/net-none.so";
+  for (const uintmax_t size : {uintmax_t{100}, uintmax_t{3000}, fs::file_size(whole) / 2}) {
+    fs::copy(whole, file, fs::copy_options::overwrite_existing);
+    fs::resize_file(file, size);
+    expect_refused(run({"--plugin-dir", folder, "--net=none", "run", "busybox", "true"}), file);
+    EXPECT_EQ(run({"--plugin-dir", folder, "plugin", "ls"}).code, 0);
+  }
+}
+
 TEST_F(PluginsTest, AStorageTakesASourceOfItsOwn) {
   if (access("/dev/loop-control", R_OK | W_OK) != 0) GTEST_SKIP() << "no loop driver here";
   std::string file = disk();

@@ -147,6 +147,17 @@ TEST_F(RunTest, LeavesNoDescriptorOpenInside) {
   EXPECT_EQ(box({}, {"ls", "/proc/self/fd"}).out, "0\n1\n2\n3\n");  // 3 is the folder that is read
 }
 
+// Else what rcrt opens first takes their numbers.
+TEST_F(RunTest, StreamsThatAreClosedAreNull) {
+  const std::string command = "RCRT_ROOT=" + stage->root() + " RCRT_STATE=" + stage->state() + " " +
+                              stage->program() + " --net=none run --rm -i -v " + stage->dir() +
+                              ":/shown busybox sh -c 'for i in 0 1 2; do readlink /proc/$$/fd/$i; done 3>&1 "
+                              ">/shown/streams' <&- >&- 2>&-; echo $?";
+  EXPECT_EQ(observe(command), "0\n");
+  EXPECT_EQ(observe("sed -n '1p;3p' " + stage->dir() + "/streams"), "/dev/null\n/dev/null\n");
+  EXPECT_EQ(observe(command + " >/dev/null; grep -c socket " + stage->dir() + "/streams"), "0\n");
+}
+
 TEST_F(RunTest, RefusesANameThatIsTaken) {
   ASSERT_EQ(run({"run", "-d", "--name", "taken", "busybox", "sleep", "1000"}).code, 0);
   expect_refused(run({"run", "--rm", "--name", "taken", "busybox", "true"}), "taken");

@@ -51,6 +51,20 @@ TEST_F(SettingsTest, Environment) {
               AllOf(HasSubstr("\nPATH=/"), HasSubstr("\nHOME=/root\n"), HasSubstr("\nHOSTNAME=")));
 }
 
+TEST_F(SettingsTest, RefusesVariablesWithoutAName) {
+  expect_refused(box({"-e", "=x"}, {"true"}), "invalid environment variable in --env \"=x\"");
+  expect_refused(box({"-e", ""}, {"true"}), "invalid environment variable");
+  const std::string file = stage->file("bad_env", "A=1\nB = 2\n");
+  expect_refused(box({"--env-file", file}, {"true"}), file + " \"B = 2\"");
+}
+
+TEST_F(SettingsTest, RefusesWhatCannotBe) {
+  expect_refused(box({"--uts=host", "--hostname", "h"}, {"true"}), "--uts=host");
+  expect_refused(box({"--storage-opt", "size=1m"}, {"true"}), "unknown storage option \"size\"");
+  expect_refused(box({"--ip", "10.0.0.3"}, {"true"}), "cannot choose an address");
+  expect_refused(box({"--add-host", "x:host-gateway"}, {"true"}), "no gateway");
+}
+
 TEST_F(SettingsTest, WorkingDirectory) {
   EXPECT_EQ(box({}, {"pwd"}).out, "/\n");
   EXPECT_EQ(box({"--workdir", "/etc"}, {"pwd"}).out, "/etc\n");
@@ -113,6 +127,7 @@ TEST_F(SettingsTest, ReadOnlyRoot) {
   Output output = sh({"--read-only"}, "touch /made; touch /tmp/made; touch /dev/shm/made && echo shm");
   EXPECT_THAT(output.err, AllOf(HasSubstr("/made: Read-only"), HasSubstr("/tmp/made: Read-only")));
   EXPECT_EQ(output.out, "shm\n");
+  EXPECT_THAT(sh({"--read-only"}, "echo >> /etc/hosts").err, HasSubstr("Read-only"));
 }
 
 TEST_F(SettingsTest, Tmpfs) {

@@ -175,6 +175,26 @@ TEST_F(ConnectTest, ReloadBringsTheRulesBackAfterAFlush) {
   expect_done(run({"rm", "-f", "server"}));
 }
 
+// Containers go on remembering the address that the bridge had.
+TEST_F(ConnectTest, ReloadMakesADeletedBridgeAnew) {
+  const pid_t pid = start("c", {});
+  EXPECT_THAT(inside(pid, "ping -c1 -W5 203.0.113.9"), HasSubstr(" 0% packet loss"));
+  observe("ip link del rcrt0");
+  expect_done(run({"network", "reload"}));
+  EXPECT_THAT(inside(pid, "ping -c1 -W2 203.0.113.9"), HasSubstr(" 0% packet loss"));
+  expect_done(run({"rm", "-f", "c"}));
+}
+
+TEST_F(ConnectTest, PortsComeBackWithTheNetwork) {
+  start_server("server", {"-p", "8080:80"});
+  expect_done(run({"network", "disconnect", "bridge", "server"}));
+  EXPECT_EQ(fetch("http://203.0.113.1:8080/i"), "");
+  expect_done(run({"network", "connect", "bridge", "server"}));
+  EXPECT_EQ(run({"port", "server"}).out, "80/tcp -> 0.0.0.0:8080\n");
+  EXPECT_TRUE(eventually([] { return fetch("http://203.0.113.1:8080/i") == "hello\n"; }));
+  expect_done(run({"rm", "-f", "server"}));
+}
+
 // A flush and no reload: who comes next is connected all the same, and nothing is left.
 TEST_F(ConnectTest, ANewContainerAfterAFlushMendsTheTable) {
   start_server("first", {"-p", "8080:80"});

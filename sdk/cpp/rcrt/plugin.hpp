@@ -64,7 +64,7 @@ class Call {
   const Json& request() const { return request_; }
 
   // A string member, or `otherwise` when it is absent. Throws on another type.
-  std::string text(const char* member, std::string otherwise = {}) const {
+  std::string text(const char* member, const std::string& otherwise = {}) const {
     auto it = request_.find(member);
     return it == request_.end() || it->is_null() ? otherwise : it->get<std::string>();
   }

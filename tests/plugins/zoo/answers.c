@@ -52,6 +52,10 @@ static int attach(const rcrt_call* call) {
     give(call, "one", null_fd());
     give(call, "two", open("/dev/null", O_RDONLY)); /* without close-on-exec */
   }
+  if (asked(call, "wrong-interfaces")) answer(call, "{\"interfaces\":5}");
+  if (asked(call, "wrong-addresses")) answer(call, "{\"addresses\":[{\"address\":7}]}");
+  if (asked(call, "wrong-dns")) answer(call, "{\"dns\":{\"servers\":[7]}}");
+  if (asked(call, "wrong-ports")) answer(call, "{\"ports\":[1]}");
   if (asked(call, "fails-well")) {
     give(call, "root", null_fd());
     answer(call, "{}");
