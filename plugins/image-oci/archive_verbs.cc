@@ -106,7 +106,9 @@ sdk::Status commit_verb(sdk::Call& call) {
   const Utf8Locale locale;
   auto store = store_of(call);
   if (!store) return failed(store.error());
-  const UniqueFd changes(openat(call.fd("changes"), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const int given = call.fd("changes");
+  if (given < 0) return failed(error("the request has no descriptor of the container's changes").error());
+  const UniqueFd changes(openat(given, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!changes) return failed(errno_error("cannot open the container's changes").error());
   CommitRequest request;
   request.base = call.request().at("base").get<std::string>();

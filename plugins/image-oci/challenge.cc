@@ -75,7 +75,10 @@ class Parser {
         ++at_;
         return word;
       }
-      if (text_[at_] == '\\' && ++at_ == text_.size()) break;
+      if (text_[at_] == '\\') {
+        ++at_;
+        if (at_ == text_.size()) break;
+      }
       word += text_[at_];
     }
     return std::nullopt;

@@ -87,7 +87,8 @@ Result<std::optional<Credentials>> credentials_in(std::string_view text, const s
   };
   const auto [helper, helper_size] = best("credHelpers");
   const auto [entry, entry_size] = best("auths");
-  if (helper != nullptr && helper_size >= entry_size && helper->is_string() && *helper != "")
+  if (helper != nullptr && helper_size >= entry_size && helper->is_string() &&
+      !helper->get_ref<const std::string&>().empty())
     return error("credentials of " + registry + " are kept by helper program", helper->get<std::string>(),
                  kNoHelper, ENOTSUP);
   if (entry == nullptr) return std::optional<Credentials>();
