@@ -25,16 +25,16 @@ Json state_of(const Container& container) {
   return state;
 }
 
-std::string port_key(const Json& port) {
-  return std::to_string(port.value("container_port", 0)) + "/" + port.value("protocol", "tcp");
-}
-
-Json bindings(const Json& ports) {
-  Json map = Json::object();
-  for (const auto& port : ports)
-    map[port_key(port)].push_back(
-        {{"HostIp", port.value("host_ip", "")}, {"HostPort", std::to_string(port.value("host_port", 0))}});
-  return map;
+// What of the command is the entrypoint: the user's, or the image's.
+Json entrypoint_of(const Json& config, const std::vector<std::string>& args) {
+  const Json kept = config.value("kept", Json::object());
+  Json entrypoint = config.value("asked", Json::object()).value("entrypoint", Json());
+  if (!entrypoint.is_array())
+    entrypoint = kept.value("imageConfig", Json::object()).value("Entrypoint", Json());
+  const Json all = args;
+  const bool begins = entrypoint.is_array() && entrypoint.size() <= all.size() &&
+                      std::equal(entrypoint.begin(), entrypoint.end(), all.begin());
+  return begins ? entrypoint : Json::array();
 }
 
 // "10.89.0.2/16" -> address and prefix length.
@@ -74,43 +74,13 @@ Json network_settings(const Container& container) {
       for (const auto& [key, value] : network.items())
         if (settings.contains(key)) settings[key] = value;
     if (auto ports = result.find("ports"); ports != result.end() && ports->is_array())
-      settings["Ports"].update(bindings(*ports));
+      settings["Ports"].update(port_bindings(*ports, "0.0.0.0"));
     first = false;
   }
   for (const auto& port : only_exposed(container, settings["Ports"])) settings["Ports"][port] = nullptr;
   if (container.state.contains("pid"))
     settings["SandboxKey"] = "/proc/" + std::to_string(container.pid()) + "/ns/net";
   return settings;
-}
-
-Json host_config(const Json& config, const Json& spec) {
-  Json linux = spec.value("linux", Json::object());
-  Json resources = linux.value("resources", Json::object());
-  Json memory = resources.value("memory", Json::object());
-  Json cpu = resources.value("cpu", Json::object());
-  int64_t period = cpu.value("period", int64_t{0});
-  return {{"Memory", memory.value("limit", int64_t{0})},
-          {"MemorySwap", memory.value("swap", int64_t{0})},
-          {"MemoryReservation", memory.value("reservation", int64_t{0})},
-          {"NanoCpus", period > 0 ? cpu.value("quota", int64_t{0}) * 1'000'000'000 / period : 0},
-          {"CpuShares", cpu.value("shares", int64_t{0})},
-          {"CpusetCpus", cpu.value("cpus", "")},
-          {"PidsLimit", resources.value("pids", Json::object()).value("limit", int64_t{0})},
-          {"AutoRemove", config.value("autoRemove", false)},
-          {"Privileged", config.value("privileged", false)},
-          {"ReadonlyRootfs", spec.value("root", Json::object()).value("readonly", false)},
-          {"Init", config.value("init", false)},
-          {"CapAdd", config.value("capAdd", Json::array())},
-          {"CapDrop", config.value("capDrop", Json::array())},
-          {"SecurityOpt", config.value("securityOpt", Json::array())},
-          {"NetworkMode", config.value("networks", std::vector<std::string>{"none"}).at(0)},
-          {"PortBindings", bindings(config.value("ports", Json::array()))},
-          {"PublishAllPorts", config.value("publishAll", false)},
-          {"CgroupParent", config.value("cgroupParent", "")},
-          {"Annotations", spec.value("annotations", Json::object())},
-          {"ExtraHosts", config.value("addHost", Json::array())},
-          {"Dns", config.value("dns", Json::array())},
-          {"LogConfig", {{"Type", "file"}, {"Config", Json::object()}}}};
 }
 
 }  // namespace
@@ -159,6 +129,10 @@ Json describe(const Container& container, const Paths& paths) {
   auto args = process.value("args", std::vector<std::string>());
   std::string etc = config.value("etcFolder", "");
   if (etc.empty()) etc = paths.container_state(container.id);
+  const Json entrypoint = entrypoint_of(config, args);
+  Json volumes = Json::object();
+  for (const auto& volume : config.value("volumes", Json::array()))
+    volumes[volume.value("target", "")] = Json::object();
   Json exposed = Json::object();
   for (const auto& port : config.value("exposed", std::vector<std::string>())) exposed[port] = Json::object();
   return {{"Id", container.id},
@@ -176,7 +150,8 @@ Json describe(const Container& container, const Paths& paths) {
           {"Driver", config.value("storage", "")},
           {"Platform", "linux"},
           {"Mounts", mounts_of(container)},
-          {"HostConfig", host_config(config, spec)},
+          {"GraphDriver", {{"Name", config.value("storage", "")}, {"Data", Json::object()}}},
+          {"HostConfig", describe_host_config(container)},
           {"Config",
            {{"Hostname", config.value("hostname", "")},
             {"Domainname", config.value("domainname", "")},
@@ -184,7 +159,10 @@ Json describe(const Container& container, const Paths& paths) {
             {"Tty", process.value("terminal", false)},
             {"OpenStdin", config.value("interactive", false)},
             {"Env", process.value("env", Json::array())},
-            {"Cmd", args},
+            {"Entrypoint", entrypoint},
+            {"Cmd",
+             std::vector<std::string>(args.begin() + static_cast<ptrdiff_t>(entrypoint.size()), args.end())},
+            {"Volumes", volumes},
             {"Image", config.value("image", "")},
             {"WorkingDir", process.value("cwd", "/")},
             {"Labels", config.value("labels", Json::object())},

@@ -31,4 +31,11 @@ std::string status_text(const Container& container);
 // The command as one line.
 std::string command_text(const Container& container);
 
+// "80/tcp"
+std::string port_key(const Json& port);
+// Docker's form of published ports; `any` is the address where none was given.
+Json port_bindings(const Json& ports, const std::string& any);
+// HostConfig: what was asked for, as far as it does not come from the image.
+Json describe_host_config(const Container& container);
+
 }  // namespace rcrt::cli

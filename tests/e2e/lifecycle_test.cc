@@ -223,6 +223,45 @@ TEST_F(LifecycleTest, Rm) {
   EXPECT_EQ(run({"ps", "-aq"}).out, "");
 }
 
+TEST_F(LifecycleTest, InspectShowsWhatWasAskedFor) {
+  EXPECT_EQ(run({"--net=none",
+                 "run",
+                 "-d",
+                 "--name",
+                 "c",
+                 "--entrypoint",
+                 "sleep",
+                 "-v",
+                 "/run:/r:ro",
+                 "--tmpfs",
+                 "/t:size=1m",
+                 "--ulimit",
+                 "nofile=5:6",
+                 "--shm-size",
+                 "1m",
+                 "--oom-score-adj",
+                 "5",
+                 "--sysctl",
+                 "net.ipv4.ip_forward=1",
+                 "busybox",
+                 "1000"})
+                .code,
+            0);
+  const Json shown = stage->inspect("c"), host = shown["HostConfig"];
+  EXPECT_EQ(shown["Config"]["Entrypoint"], Json{"sleep"});
+  EXPECT_EQ(shown["Config"]["Cmd"], Json{"1000"});
+  EXPECT_EQ(shown["GraphDriver"]["Name"], "overlay");
+  EXPECT_EQ(host["Binds"], Json{"/run:/r:ro"});
+  EXPECT_THAT(host["Tmpfs"]["/t"].dump(), HasSubstr("size=1m"));
+  EXPECT_EQ(host["Ulimits"], (Json{{{"Name", "nofile"}, {"Soft", 5}, {"Hard", 6}}}));
+  EXPECT_EQ(host["Sysctls"]["net.ipv4.ip_forward"], "1");
+  EXPECT_EQ(host["ShmSize"], 1 << 20);
+  EXPECT_EQ(host["OomScoreAdj"], 5);
+  EXPECT_EQ(host["RestartPolicy"]["Name"], "no");
+  EXPECT_EQ(host["IpcMode"], "private");
+  remove("c");
+}
+
 // Whatever meets it leaves it alone: the process, and what it has written.
 TEST_F(LifecycleTest, ADamagedRecordIsNoReasonToKillOrDelete) {
   const std::string id = detach({"--name", "c"}, "echo precious > /data; sleep 1000");

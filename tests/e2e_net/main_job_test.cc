@@ -210,7 +210,7 @@ TEST_F(MainJobTest, PublishesAllThatIsExposed) {
   ASSERT_EQ(ports.size(), 4u) << ports;
   std::string port = ports["80/tcp"][0].value("HostPort", "");
   EXPECT_TRUE(eventually([&] { return fetch("http://127.0.0.1:" + port + "/i") == "hello\n"; })) << ports;
-  EXPECT_EQ(ports["82/tcp"], (Json{{{"HostIp", ""}, {"HostPort", "8082"}}}));
+  EXPECT_EQ(ports["82/tcp"], (Json{{{"HostIp", "0.0.0.0"}, {"HostPort", "8082"}}}));
   EXPECT_EQ(ports["90/udp"].size(), 1u);
   EXPECT_THAT(run({"ps"}).out, HasSubstr("0.0.0.0:" + port + "->80/tcp"));
   EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
