@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "core/engine.h"
 #include "core/files.h"
+#include "core/network_result.h"
 #include "core/process.h"
 
 namespace rcrt {
@@ -168,40 +169,11 @@ Json Engine::network_request(const Json& config, const NetworkChoice& network, i
   return request;
 }
 
-namespace {
-
-bool objects_with(const Json& result, const char* list, const std::vector<const char*>& texts) {
-  auto it = result.find(list);
-  if (it == result.end()) return true;
-  return it->is_array() && std::ranges::all_of(*it, [&](const Json& item) {
-           return item.is_object() && std::ranges::all_of(texts, [&](const char* text) {
-                    return !item.contains(text) || item[text].is_string();
-                  });
-         });
-}
-
-// The member of a result that has not the form of <rcrt/network.h>, or none.
-const char* malformed(const Json& result) {
-  if (!objects_with(result, "interfaces", {"name"})) return "interfaces";
-  if (!objects_with(result, "addresses", {"address", "gateway", "interface"})) return "addresses";
-  if (!objects_with(result, "routes", {})) return "routes";
-  if (!objects_with(result, "ports", {"host_ip", "protocol"})) return "ports";
-  const Json dns = result.value("dns", Json::object());
-  if (!dns.is_object()) return "dns";
-  for (const char* list : {"servers", "search", "options"})
-    if (const Json words = dns.value(list, Json::array());
-        !words.is_array() || !std::ranges::all_of(words, [](const Json& word) { return word.is_string(); }))
-      return "dns";
-  return nullptr;
-}
-
-}  // namespace
-
 Result<Json> Engine::attach_network(const NetworkChoice& network, const Json& request, int netns) {
   RCRT_ASSIGN(const Plugin* plugin, plugins_.load("net", network.plugin));
   const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
   RCRT_ASSIGN(PluginReply reply, plugin->call(table->attach, "attach", request, {{"netns", netns}}));
-  if (const char* member = malformed(reply.result))
+  if (const char* member = malformed_member(reply.result))
     return error("plugin misbehaved", plugin->path(),
                  std::string("its result has another form than <rcrt/network.h> says: ") + member, EPROTO);
   return std::move(reply.result);
