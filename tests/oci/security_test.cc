@@ -93,6 +93,34 @@ TEST_F(OciSecurity, NoDescriptorOfTheCallerIsInherited) {
   close(held);
 }
 
+// Else what the program opens first takes their numbers, and is the container's.
+TEST_F(OciSecurity, StreamsThatTheCallerClosedAreNull) {
+  const std::string look = "for i in 0 1 2; do readlink /proc/$$/fd/$i; done >/shown/streams";
+  auto shown = [&](const Json& spec) {
+    Json with = spec;
+    with["mounts"].push_back(
+        {{"destination", "/shown"}, {"type", "bind"}, {"source", outside()}, {"options", {"bind"}}});
+    return with;
+  };
+  auto closed = [](const std::vector<std::string>& args) {
+    std::string line;
+    for (const auto& word : command(args)) line += "'" + word + "' ";
+    return observe(line + "<&- >&- 2>&-; echo $?");
+  };
+  auto expect_null = [&] {
+    EXPECT_TRUE(eventually([&] { return observe("grep -c . " + outside() + "/streams") == "3\n"; }));
+    EXPECT_EQ(observe("sed -n '1p;3p' " + outside() + "/streams"), "/dev/null\n/dev/null\n");
+    std::filesystem::remove(outside() + "/streams");
+  };
+  EXPECT_EQ(closed({"run", "--bundle", bundle(shown(config(look))), "c1"}), "0\n");
+  expect_null();
+  EXPECT_EQ(closed({"create", "--bundle", bundle(shown(config(look + "; sleep 1000"))), "c1"}), "0\n");
+  EXPECT_EQ(closed({"start", "c1"}), "0\n");
+  expect_null();
+  EXPECT_EQ(closed({"exec", "c1", "sh", "-c", look}), "0\n");
+  expect_null();
+}
+
 TEST_F(OciSecurity, WhoJoinsCannotBeLookedInto) {
   Json spec = config(
       "while :; do for f in /proc/[0-9]*/root /proc/[0-9]*/cwd /proc/[0-9]*/exe /proc/[0-9]*/fd/*; do "
