@@ -34,9 +34,10 @@ struct PlanDraft {
     bool map_ids = false, map_ids_below = false;  // idmap, ridmap
     std::string uid_map, gid_map;                 // with map_ids, as linux.uidMappings
     bool early = false;                           // made before the plan was there
-    bool cover = false;    // early: masked and read-only paths below it are covered then, too
-    bool devices = false;  // early: the devices are made then, too
-    bool remount = false;  // changes what is mounted there
+    bool cover = false;          // early: masked and read-only paths below it are covered then, too
+    bool devices = false;        // early: the devices are made then, too
+    bool remount = false;        // changes what is mounted there
+    bool readonly_last = false;  // a tmpfs: read-only once all is made that may be below it
     bool bind() const { return type.empty() && !remount; }
     bool operator==(const Mount&) const = default;
   };

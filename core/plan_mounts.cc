@@ -196,6 +196,13 @@ PlanDraft::Mount read_mount(const Node& node) {
 
 void read_mounts(const Node& mounts, PlanDraft& draft) {
   for (auto& item : mounts.items()) draft.mounts.push_back(read_mount(item));
+  for (auto mount = draft.mounts.begin(); mount != draft.mounts.end(); ++mount) {
+    // A later entry for the same place, such as a remount, has the last word.
+    auto same_place = [&](const PlanDraft::Mount& later) { return later.target == mount->target; };
+    mount->readonly_last = mount->type == "tmpfs" &&
+                           ((mount->set | mount->recursive_set) & MOUNT_ATTR_RDONLY) != 0 &&
+                           std::none_of(mount + 1, draft.mounts.end(), same_place);
+  }
 }
 
 }  // namespace rcrt::plan_parts

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // write_plan(): a draft and the places of its descriptors -> the flat block.
 #include <linux/filter.h>
+#include <linux/mount.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -70,6 +71,8 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
     if (from.copy_up) to.flags |= plan::Mount::kTmpCopyUp;
     if (extras.unmount) to.flags |= plan::Mount::kUnmount;
     if (from.remount) to.flags |= plan::Mount::kRemount;
+    if (from.readonly_last) to.flags |= plan::Mount::kReadonlyLast;
+    const uint64_t later = from.readonly_last ? MOUNT_ATTR_RDONLY : 0;
     if (from.type == "proc") to.flags |= plan::Mount::kIsProc;
     if (i < extras.file_targets.size() && extras.file_targets[i]) to.flags |= plan::Mount::kFileTarget;
     to.fd = i < extras.mount_fds.size() ? extras.mount_fds[i] : -1;
@@ -80,9 +83,9 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
     if (bound_inside && from.recursive) to.flags |= plan::Mount::kRecursive;
     to.source = from.bind() && !bound_inside ? 0 : writer.text_or_none(from.source);
     to.options = writer.table(options);
-    to.attributes = from.set;
+    to.attributes = from.set & ~later;
     to.cleared = from.clear;
-    to.recursive_set = from.recursive_set;
+    to.recursive_set = from.recursive_set & ~later;
     to.recursive_clear = from.recursive_clear;
     to.propagation = from.propagation;
     to.propagation_recursive = from.propagation_recursive;

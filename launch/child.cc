@@ -147,6 +147,8 @@ void run_child(Child& child) {
   if (own_root) {
     mask_paths(child);
     protect_paths(child);
+    make_working_directory(child);
+    make_mounts_readonly(child);
     make_root_readonly(child);
     pivot(child);
   } else if (child.has(plan::Plan::kTerminal)) {

@@ -60,10 +60,12 @@ void unshare_placed(const Child& child);  // cgroup namespace, inside the cgroup
 // root.cc
 void attach_root(Child& child);
 void pivot(Child& child);
+void make_working_directory(const Child& child);
 void make_root_readonly(const Child& child);
 
 // mounts.cc
 void make_mounts(Child& child);
+void make_mounts_readonly(const Child& child);  // those that had to wait for what is below them
 [[noreturn]] void change_mounts(Child& child);  // of the namespace it has joined
 void make_early_mounts(Child& child);           // and what belongs in them
 

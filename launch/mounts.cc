@@ -160,7 +160,7 @@ void unmount(const Child& child, const plan::Mount& mount) {
   sys::close(folder);
 }
 
-void make_mount(Child& child, const plan::Mount& mount, int early) {
+void make_mount(Child& child, plan::Mount& mount, int early) {
   const char* target = child.string(mount.target);
   const uint64_t resolve = mount.flags & plan::Mount::kNoSymlinks ? RESOLVE_NO_SYMLINKS : 0;
   bool existed = false, as_file = mount.flags & plan::Mount::kFileTarget;
@@ -201,6 +201,8 @@ void make_mount(Child& child, const plan::Mount& mount, int early) {
   sys::close(at);
   if ((mount.flags & plan::Mount::kIsProc) && child.proc < 0) {
     child.proc = fd;
+  } else if (mount.flags & plan::Mount::kReadonlyLast) {
+    mount.made = fd;
   } else if (mount.fd < 0) {
     sys::close(fd);
   }
@@ -209,12 +211,22 @@ void make_mount(Child& child, const plan::Mount& mount, int early) {
 }  // namespace
 
 void make_mounts(Child& child) {
-  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
+  // The plan is the process's own copy.
+  auto* mounts = const_cast<plan::Mount*>(child.table<plan::Mount>(child.plan->mounts));
   for (uint32_t i = 0; i < child.plan->mounts.count; ++i)
     if (mounts[i].flags & plan::Mount::kRemount)
       change_mount(child, mounts[i]);
     else
       make_mount(child, mounts[i], mounts[i].flags & plan::Mount::kEarly ? child.early_mounts[i] : -1);
+}
+
+void make_mounts_readonly(const Child& child) {
+  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
+  for (uint32_t i = 0; i < child.plan->mounts.count; ++i) {
+    if ((mounts[i].flags & plan::Mount::kReadonlyLast) == 0) continue;
+    change(child, mounts[i].made, child.string(mounts[i].target), {.attr_set = MOUNT_ATTR_RDONLY}, 0);
+    sys::close(mounts[i].made);
+  }
 }
 
 void change_mounts(Child& child) {
@@ -226,6 +238,7 @@ void change_mounts(Child& child) {
     for (uint32_t i = 0; i < child.plan->mounts.count; ++i) unmount(child, mounts[i]);
   } else {
     make_mounts(child);
+    make_mounts_readonly(child);
   }
   wait_for_go(child);
   sys::exit(0);

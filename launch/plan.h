@@ -13,7 +13,7 @@
 namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 constexpr int kMaxEarlyMounts = 32;
 constexpr int kMaxEarlyPlan = 8192;  // bytes
 constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
@@ -42,6 +42,7 @@ struct Mount {
     kBind = 256,       // a clone of what `source` is in the process's own mount namespace
     kRecursive = 512,  // and of all below it
     kUnmount = 1024,   // the mount on the target goes
+    kReadonlyLast = 2048,  // read-only when all else is made, which may be below it
   };
   uint32_t flags;
   int32_t fd;  // a detached mount to attach, or -1: make `type`
@@ -54,7 +55,7 @@ struct Mount {
   uint64_t propagation;                     // MS_SHARED, ... or 0
   uint64_t recursive_set, recursive_clear;  // MOUNT_ATTR_* put on the whole tree when attached
   uint32_t propagation_recursive;
-  uint32_t reserved;
+  int32_t made;  // with kReadonlyLast, for the process itself: the mount
 };
 
 struct Device {

@@ -51,13 +51,15 @@ void attach_root(Child& child) {
     fail(child, Stage::kAttachRoot, error);
 }
 
-void make_root_readonly(const Child& child) {
+// As runc does: one that is not there is made.
+void make_working_directory(const Child& child) {
   const char* cwd = child.string(child.plan->cwd_in_root);
-  if (cwd != nullptr && cwd[0] != '\0') {
-    // As runc does: a working directory that is not there is made.
-    int fd = open_or_create(child.root, cwd, false, 0);
-    if (fd >= 0) sys::close(fd);
-  }
+  if (cwd == nullptr || cwd[0] == '\0') return;
+  int fd = open_or_create(child.root, cwd, false, 0);
+  if (fd >= 0) sys::close(fd);
+}
+
+void make_root_readonly(const Child& child) {
   if (!child.has(plan::Plan::kReadonlyRoot)) return;
   mount_attr attributes = {};
   attributes.attr_set = MOUNT_ATTR_RDONLY;

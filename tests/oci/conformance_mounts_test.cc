@@ -176,6 +176,26 @@ TEST_F(MountsConformance, Propagation) {
   EXPECT_THAT(refused(spec), HasSubstr("linux.rootfsPropagation \"both\"; use shared, slave"));
 }
 
+TEST_F(MountsConformance, AReadOnlyTmpfsHoldsWhatIsBelowIt) {
+  Json spec = config(
+      "awk '$5 ~ \"^/(dev|m)\" {print $5, substr($6, 1, 2)}' /proc/self/mountinfo;"
+      "echo x >/dev/null; echo x >/dev/shm/x && test -L /dev/fd && test -c /dev/null && pwd;"
+      "touch /dev/x 2>/dev/null || echo refused; touch /m/x 2>/dev/null || echo refused");
+  for (Json& mount : spec["mounts"])
+    if (mount["destination"] == "/dev") mount["options"].push_back("ro");
+  spec["mounts"].push_back(tmpfs({"rro"}));
+  Json below = tmpfs(Json::array());
+  below["destination"] = "/m/new/below";
+  spec["mounts"].push_back(below);
+  spec["process"]["cwd"] = "/m/work";
+  spec["root"]["readonly"] = true;
+  Output output = run(spec);
+  EXPECT_EQ(output.out,
+            "/dev ro\n/dev/pts rw\n/dev/shm rw\n/dev/mqueue rw\n/m ro\n/m/new/below rw\n"
+            "/m/work\nrefused\nrefused\n")
+      << output;
+}
+
 TEST_F(MountsConformance, RemountChangesWhatIsThere) {
   Json spec = config("awk '$5 == \"/m\"' /proc/self/mountinfo");
   spec["mounts"].push_back(tmpfs({"size=64k"}));
