@@ -12,25 +12,49 @@
 
 namespace rcrt {
 
-uint64_t process_start_time(pid_t pid) {
-  if (pid <= 0) return 0;
+namespace {
+
+struct Stat {
+  char state = 'X';
+  uint64_t flags = 0, start_time = 0;
+};
+
+Stat read_stat(pid_t pid) {
+  Stat stat;
+  if (pid <= 0) return stat;
   char path[32];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
   UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
   char text[1024];
   ssize_t length = fd ? read(fd.get(), text, sizeof text - 1) : -1;
-  if (length <= 0) return 0;
+  if (length <= 0) return stat;
   text[length] = '\0';
   // The name in parentheses may hold anything, also ')' and spaces: fields count after the last ')'.
   char* field = strrchr(text, ')');
-  if (field == nullptr || field[1] != ' ' || field[2] == 'Z' || field[2] == 'X') return 0;
+  if (field == nullptr || field[1] != ' ') return stat;
   field += 2;
+  const char state = *field;
   for (int number = 3; number < 22; ++number) {
+    if (number == 9) stat.flags = strtoull(field, nullptr, 10);
     field = strchr(field, ' ');
-    if (field == nullptr) return 0;
+    if (field == nullptr) return {};
     ++field;
   }
-  return strtoull(field, nullptr, 10);
+  stat.state = state;
+  stat.start_time = strtoull(field, nullptr, 10);
+  return stat;
+}
+
+}  // namespace
+
+uint64_t process_start_time(pid_t pid) {
+  const Stat stat = read_stat(pid);
+  return stat.state == 'Z' || stat.state == 'X' ? 0 : stat.start_time;
+}
+
+bool never_executed(pid_t pid) {
+  constexpr uint64_t kForkNoExec = 0x40;  // PF_FORKNOEXEC of the kernel's linux/sched.h
+  return (read_stat(pid).flags & kForkNoExec) != 0;
 }
 
 UniqueFd open_process(pid_t pid, uint64_t start_time) {

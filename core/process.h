@@ -17,6 +17,9 @@ namespace rcrt {
 // it is a zombie.
 uint64_t process_start_time(pid_t pid);
 
+// The process lives, or waits to be reaped, and has never called execve(2) with success.
+bool never_executed(pid_t pid);
+
 // A pidfd of the process with this pid and start time; invalid when it is gone.
 UniqueFd open_process(pid_t pid, uint64_t start_time);
 

@@ -220,6 +220,7 @@ Result<void> Creation::run_hooks_before_pivot() {
 Result<void> Creation::finish() {
   if (!waits()) RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
   RCRT_TRY(launcher_->go());
+  if (!waits()) RCRT_TRY(check_executed(process_->pid, process_->pidfd.get()));
   fault_point("oci: gone");
   if (launcher_->console() >= 0 && !options_.console_socket.empty())
     RCRT_TRY(send_console(options_.console_socket, launcher_->console()));

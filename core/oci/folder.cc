@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/tree.h"
@@ -23,6 +24,18 @@ sockaddr_un address(int folder, const char* name) {
   address.sun_family = AF_UNIX;
   snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
   return address;
+}
+
+// A folder without a state is a container's that is half created, or half deleted, when nothing
+// but ours is in it: --root may name a folder of others by mistake.
+bool is_container(const std::string& path, int folder) {
+  if (faccessat(folder, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  struct stat status;
+  if (fstat(folder, &status) != 0 || (status.st_mode & 0777) != 0700) return false;
+  return std::ranges::all_of(list_folder(path), [](const std::string& name) {
+    return name == "config.json" || name == "start" || name == "start.new" || name == "storage" ||
+           name.starts_with("state.json.");
+  });
 }
 
 }  // namespace
@@ -52,8 +65,9 @@ Result<Folder> Folder::open(const std::string& root, const std::string& id) {
   folder.path_ = root + "/" + id;
   const int fd = ::open(folder.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   folder.fd_ = UniqueFd(fd);
-  if (fd >= 0) return folder;
-  if (errno != ENOENT) return errno_error("cannot open the container's folder", folder.path_);
+  if (fd >= 0 && is_container(folder.path_, fd)) return folder;
+  if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+    return errno_error("cannot open the container's folder", folder.path_);
   Error none{"container does not exist", id, 0, {}, {}, 1};
   none.code = ENOENT;
   return std::unexpected(std::move(none));
@@ -70,8 +84,12 @@ void Folder::unlock() { flock(fd_.get(), LOCK_UN); }
 bool Folder::try_lock() { return flock(fd_.get(), LOCK_EX | LOCK_NB) == 0; }
 
 Result<Record> Folder::read() const {
-  RCRT_ASSIGN(std::string text, read_file(path_ + "/state.json"));
-  auto json = parse_strict(text, path_ + "/state.json");
+  auto text = read_file(path_ + "/state.json");
+  if (!text && text.error().code == ENOENT)
+    return error("the container is half created: it has no state", path_ + "/state.json",
+                 "remove the container with `delete --force`", ENOENT);
+  if (!text) return std::unexpected(text.error());
+  auto json = parse_strict(*text, path_ + "/state.json");
   if (!json)
     return error("the state of the container is damaged", path_ + "/state.json",
                  "remove the container with `delete --force`", EBADMSG);

@@ -61,6 +61,17 @@ Result<void> set_initial_affinity(const Json& process) {
   return errno_error("cannot set process.execCPUAffinity.initial", list);
 }
 
+// As runc: what confines the container confines its further processes, unless they say otherwise.
+void inherit_confinement(Json& process, const Json& config) {
+  auto own = config.find("process");
+  if (own == config.end() || !own->is_object() || !process.is_object()) return;
+  for (const char* member : {"capabilities", "rlimits", "apparmorProfile", "selinuxLabel"}) {
+    auto inherited = own->find(member);
+    if (inherited != own->end() && (!process.contains(member) || process[member].is_null()))
+      process[member] = *inherited;
+  }
+}
+
 }  // namespace
 
 Result<Json> Runtime::exec_process(const std::string& id) {
@@ -87,7 +98,9 @@ Result<Running> Runtime::exec(const ExecOptions& options) {
       break;
   }
   RCRT_ASSIGN(Json config, container.folder.read_config());
-  return launch_in(container, config, options);
+  ExecOptions confined = options;
+  inherit_confinement(confined.process, config);
+  return launch_in(container, config, confined);
 }
 
 Result<Running> Runtime::launch_in(const Opened& container, const Json& config, const ExecOptions& options,
@@ -145,6 +158,7 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
   fault_point("oci: exec committed");
   RCRT_TRY(write_pid_file(options.pid_file, process->pid));
   RCRT_TRY(launcher.go());
+  RCRT_TRY(check_executed(process->pid, process->pidfd.get()));
   Running running;
   if (launcher.console() >= 0) {
     if (options.console_socket.empty())

@@ -46,10 +46,17 @@ Result<void> Runtime::start(const std::string& id) {
     case Status::paused:
       return error("cannot start an already running container", id);
   }
+  // As the specification has it: the container is stopped when a hook fails.
+  auto or_stop = [&](Result<void> hooks) {
+    if (hooks) return hooks;
+    (void)kill(id, SIGKILL, false);
+    if (auto ended = kill_and_wait(container.record); !ended) return ended;
+    return hooks;
+  };
   Json config;
   if (container.record.start_hooks) {
     RCRT_ASSIGN(config, container.folder.read_config());
-    RCRT_TRY(start_hooks(container, config));
+    RCRT_TRY(or_stop(start_hooks(container, config)));
   }
   RCRT_ASSIGN(UniqueFd socket, container.folder.connect("start"));
   fault_point("oci: start connected");
@@ -61,9 +68,11 @@ Result<void> Runtime::start(const std::string& id) {
       return notify_agent(agent, state_json(record, Status::created), record.pid, fd.get());
     };
   RCRT_TRY(start_waiting(socket.get(), process.get(), listener));
+  RCRT_TRY(check_executed(container.record.pid, process.get()));
   fault_point("oci: started");
   if (!container.record.start_hooks) return {};
-  return run_hooks(config, "poststart", state_json(container.record, Status::running), runtime_place());
+  return or_stop(
+      run_hooks(config, "poststart", state_json(container.record, Status::running), runtime_place()));
 }
 
 Result<std::vector<pid_t>> Runtime::processes(const std::string& id) {
@@ -142,8 +151,11 @@ Result<void> Runtime::remove(const std::string& id, bool force) {
       return error("cannot delete a container that is being created", id, "wait for it, or use --force");
     RCRT_TRY(folder->lock());
     locked = true;
+    record = folder->read();
   }
   if (!record) {
+    // Its process may run: nothing says whether it does.
+    if (!force) return std::unexpected(record.error());
     if (!locked) RCRT_TRY(folder->lock());
     return destroy_damaged(*folder, id);
   }

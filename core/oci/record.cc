@@ -116,7 +116,7 @@ Status status_of(const Folder& folder, const Record& record) {
 std::vector<std::string> all_ids(const std::string& root) {
   std::vector<std::string> ids;
   for (const auto& name : list_folder(root))
-    if (check_id(name)) ids.push_back(name);
+    if (Folder::open(root, name)) ids.push_back(name);
   return ids;
 }
 

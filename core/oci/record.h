@@ -51,7 +51,7 @@ class Folder {
  public:
   // Makes it, locked. EEXIST when there is such a container.
   static Result<Folder> make(const std::string& root, const std::string& id);
-  // ENOENT, with runc's words, when there is none.
+  // ENOENT, with runc's words, when there is none, or a folder that is no container's.
   static Result<Folder> open(const std::string& root, const std::string& id);
 
   // Waits for whoever changes the container now.
@@ -88,6 +88,7 @@ bool is_frozen(const std::string& cgroup);
 // All its processes, in our pid namespace: those of its cgroup, or else of its pid namespace.
 std::vector<pid_t> processes_of(const Record& record);
 
+// What is not a container's folder is left out.
 std::vector<std::string> all_ids(const std::string& root);
 
 }  // namespace rcrt::oci

@@ -38,11 +38,8 @@ std::string Runtime::cache_dir() {
 
 Result<Runtime::Opened> Runtime::open(const std::string& id) {
   RCRT_ASSIGN(Folder folder, Folder::open(settings_.root, id));
-  auto record = folder.read();
-  if (!record && record.error().code == ENOENT)
-    return error("container is half created", id, "remove it with `delete --force`", ENOENT);
-  if (!record) return std::unexpected(record.error());
-  return Opened{std::move(folder), std::move(*record)};
+  RCRT_ASSIGN(Record record, folder.read());
+  return Opened{std::move(folder), std::move(record)};
 }
 
 Json state_json(const Record& record, Status status) {
@@ -89,6 +86,13 @@ Result<void> send_console(const std::string& socket, int master) {
 Result<void> write_pid_file(const std::string& path, pid_t pid) {
   if (path.empty()) return {};
   return write_file(path, std::to_string(pid), Durable::no, 0644);
+}
+
+Result<void> check_executed(pid_t pid, int pidfd) {
+  // Who is not reaped yet still has his pid: it was he whom we looked at.
+  if (!never_executed(pid) || !send_signal(pidfd, 0)) return {};
+  return error("the container's process was killed before it could execute its command", {},
+               "linux.seccomp may forbid what it needs: execve, write, exit_group");
 }
 
 int reap(pid_t pid) {

@@ -125,6 +125,9 @@ Json state_json(const Record& record, Status status);
 Result<void> send_console(const std::string& socket, int master);
 // Writes a pid to a temporary name and renames.
 Result<void> write_pid_file(const std::string& path, pid_t pid);
+// Fails when the process has ended on its way to its command, and could not say why: the socket
+// that it holds until then is closed.
+Result<void> check_executed(pid_t pid, int pidfd);
 // Waits for our own child; its status as wait(2) gives it.
 int reap(pid_t pid);
 

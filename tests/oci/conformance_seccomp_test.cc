@@ -135,6 +135,19 @@ TEST_F(SeccompConformance, ArchitecturesAndFlags) {
   expect_refused(seccomp, "architectures[0]", "SCMP_ARCH_");
 }
 
+TEST_F(SeccompConformance, OneThatForbidsNearlyAllIsAnErrorWhateverItForbids) {
+  const std::string killed = "killed before it could execute its command";
+  for (const char* action : {"SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"}) {
+    const Json seccomp = {{"defaultAction", action}, {"syscalls", {rule({"read"}, "SCMP_ACT_ALLOW")}}};
+    EXPECT_THAT(refused(with(seccomp, "true")), HasSubstr(killed)) << action;
+    ASSERT_EQ(create("c1", with(seccomp, "true")).code, 0) << action;
+    Output started = oci({"start", "c1"});
+    EXPECT_EQ(started.code, 1) << action;
+    EXPECT_THAT(started.err, HasSubstr(killed)) << action;
+    EXPECT_EQ(oci({"delete", "c1"}).code, 0) << action;
+  }
+}
+
 TEST_F(SeccompConformance, AnAgentDecides) {
   Agent agent(socket_path(), 1, 28);
   Output output = run(with(notify(socket_path()), kMakes));

@@ -61,6 +61,20 @@ TEST_F(Exec, AWholeProcessFromAFile) {
   EXPECT_EQ(output.out, "from-file\n9\n") << output;
 }
 
+TEST_F(Exec, AProcessFromAFileIsConfinedAsTheContainerIs) {
+  auto run_file = [](const Json& process) {
+    return oci({"exec", "--process", stage->file("process.json", process.dump()), "c1"}).out;
+  };
+  Json process = config("grep CapEff /proc/self/status; ulimit -n")["process"];
+  const std::string whole = run_file(process);
+  EXPECT_EQ(whole, "CapEff:\t0000000020000420\n1024\n");
+  process.erase("capabilities");
+  process.erase("rlimits");
+  EXPECT_EQ(run_file(process), whole);
+  process["capabilities"] = Json::object();
+  EXPECT_EQ(run_file(process), "CapEff:\t0000000000000000\n1024\n");
+}
+
 TEST_F(Exec, DetachedItIsTheSubreapers) {
   std::string file = stage->dir() + "/exec.pid";
   Output output = oci_apart({"exec", "-d", "--pid-file", file, "c1", "sh", "-c", "echo there; exit 6"});

@@ -111,6 +111,25 @@ TEST_F(Hooks, OneThatFailsStopsTheCreation) {
   }
 }
 
+TEST_F(Hooks, OneOfStartThatFailsStopsTheContainer) {
+  for (const char* kind : {"startContainer", "poststart"}) {
+    Json spec = config("sleep 1000");
+    spec["hooks"][kind] = {{{"path", "/bin/sh"}, {"args", {"sh", "-c", "exit 3"}}}};
+    spec["hooks"]["poststop"] = noting("poststop");
+    ASSERT_EQ(create("c1", spec).code, 0) << kind;
+    const pid_t process = pid("c1");
+    Output started = oci_apart({"start", "c1"});
+    EXPECT_EQ(started.code, 1) << kind;
+    EXPECT_NE(started.err.find(std::string("hooks.") + kind + "[0]"), started.err.npos) << started;
+    EXPECT_EQ(status("c1"), "stopped") << kind;
+    EXPECT_EQ(wait_for(process), 128 + SIGKILL) << kind;
+    EXPECT_EQ(oci({"start", "c1"}).code, 1) << kind;
+    unlink(trace().c_str());
+    EXPECT_EQ(oci({"delete", "c1"}).code, 0) << kind;
+    EXPECT_EQ(contents(trace()), "poststop \"status\":\"stopped\"\n") << kind;
+  }
+}
+
 TEST_F(Hooks, ATimeoutKillsTheHookAndWhatItStarted) {
   Json spec = config("true");
   std::string mark = stage->dir() + "/mark";

@@ -2,6 +2,8 @@
 // create, start, state, kill, delete, run, list: as engines use them.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -108,6 +110,20 @@ TEST_F(Lifecycle, KillTakesEveryFormOfASignal) {
   EXPECT_EQ(wait_for(process), 0);
 }
 
+TEST_F(Lifecycle, SignalsEndWhatIsCreatedOnly) {
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGSEGV, SIGPIPE, SIGRTMAX}) {
+    ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+    pid_t process = pid("c1");
+    for (const char* harmless : {"CHLD", "CONT", "URG", "WINCH"})
+      EXPECT_EQ(oci({"kill", "c1", harmless}).code, 0) << harmless;
+    EXPECT_EQ(status("c1"), "created");
+    EXPECT_EQ(oci({"kill", "c1", std::to_string(signal)}).code, 0) << signal;
+    EXPECT_EQ(wait_for(process), 128 + signal);
+    EXPECT_EQ(status("c1"), "stopped");
+    EXPECT_EQ(oci({"delete", "c1"}).code, 0);
+  }
+}
+
 TEST_F(Lifecycle, KillAllReachesEveryProcess) {
   Json spec = config("sleep 100 & sleep 100");
   std::erase_if(spec["linux"]["namespaces"].get_ref<Json::array_t&>(),
@@ -154,8 +170,37 @@ TEST_F(Lifecycle, ATruncatedStateIsSaidAndCanBeRemoved) {
   Output list = oci({"list", "-q"});
   EXPECT_EQ(list.code, 0);
   EXPECT_NE(list.err.find("c1/state.json"), list.err.npos) << "it is not hidden: " << list;
+  for (bool missing : {false, true}) {
+    if (missing) unlink((root() + "/c1/state.json").c_str());
+    Output refused = oci({"delete", "c1"});
+    EXPECT_EQ(refused.code, 1) << missing;
+    EXPECT_NE(refused.err.find("c1/state.json"), refused.err.npos) << refused;
+    EXPECT_NE(refused.err.find("delete --force"), refused.err.npos) << refused;
+    EXPECT_EQ(kill(process, 0), 0) << "nothing says that it has ended";
+    EXPECT_EQ(waitpid(process, nullptr, WNOHANG), 0);
+  }
   EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
   EXPECT_EQ(wait_for(process), 128 + SIGKILL) << "its cgroup was emptied";
+}
+
+TEST_F(Lifecycle, FoldersOfOthersAreNoContainers) {
+  const std::string other = root() + "/other", bundle = root() + "/bundle", empty = root() + "/empty";
+  ASSERT_EQ(create("c1", config("sleep 100")).code, 0);
+  for (const auto& folder : {other, bundle, empty}) ASSERT_EQ(mkdir(folder.c_str(), 0755), 0);
+  std::ofstream(other + "/file") << "text";
+  std::ofstream(bundle + "/config.json") << "{}";
+  Output list = oci({"list", "-q"});
+  EXPECT_EQ(list.out, "c1\n");
+  EXPECT_EQ(list.err, "");
+  EXPECT_EQ(oci({"delete", "--force", "--regex", "."}).code, 0);
+  for (const char* id : {"other", "bundle", "empty"}) {
+    EXPECT_EQ(oci({"delete", "--force", id}).code, 0) << "there is no such container";
+    EXPECT_NE(oci({"delete", id}).err.find("container does not exist"), std::string::npos) << id;
+  }
+  EXPECT_EQ(contents(other + "/file"), "text");
+  EXPECT_EQ(unlink((other + "/file").c_str()), 0);
+  EXPECT_EQ(unlink((bundle + "/config.json").c_str()), 0);
+  for (const auto& folder : {other, bundle, empty}) EXPECT_EQ(rmdir(folder.c_str()), 0) << folder;
 }
 
 TEST_F(Lifecycle, APidThatSomebodyElseHasIsNotTheContainers) {
