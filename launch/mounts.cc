@@ -133,6 +133,11 @@ void change_mount(const Child& child, const plan::Mount& mount) {
   const char* target = child.string(mount.target);
   int at = open_in_root(child.root, target, O_PATH);
   if (at < 0) fail(child, Stage::kMountTarget, at, target);
+  struct statx status;
+  int error = sys::statx(at, "", AT_EMPTY_PATH, STATX_TYPE, &status);
+  if (error < 0) fail(child, Stage::kMountTarget, error, target);
+  if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0)
+    fail(child, Stage::kMount, -EINVAL, target, "it is no mount point, whose mount could be changed");
   if (mount.options.count > 0) {
     int fs = sys::fspick(at, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
     if (fs < 0) fail(child, Stage::kMount, fs, target);

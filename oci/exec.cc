@@ -64,16 +64,7 @@ Result<Json> process_of(Context& context, const Arguments& arguments) {
   if (arguments.has("no-new-privs")) process["noNewPrivileges"] = arguments.flag("no-new-privs");
   if (arguments.has("apparmor")) process["apparmorProfile"] = arguments.text("apparmor");
   if (arguments.has("process-label")) process["selinuxLabel"] = arguments.text("process-label");
-  Json& env = process["env"];
-  if (!env.is_array()) env = Json::array();
-  for (const auto& variable : arguments.texts("env")) {
-    // A name given again takes the place of the container's.
-    std::string name = variable.substr(0, variable.find('=')) + "=";
-    std::erase_if(env.get_ref<Json::array_t&>(), [&](const Json& old) {
-      return old.is_string() && old.get_ref<const std::string&>().starts_with(name);
-    });
-    env.push_back(variable);
-  }
+  for (const auto& variable : arguments.texts("env")) set_variable(process["env"], variable);
   if (arguments.has("user")) RCRT_TRY(set_user(process, arguments.text("user")));
   for (const auto& word : arguments.texts("additional-gids")) {
     RCRT_ASSIGN(int64_t gid, id_number(word, "additional-gids"));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // create, run, start, state, kill, delete.
 #include <regex.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/run_options.h"
 #include "oci/command.h"
@@ -10,6 +12,8 @@
 
 namespace rcrt::oci {
 namespace {
+
+constexpr int64_t kMaxPreserved = 256;
 
 const std::vector<Option> kCreateOptions = {
     {"bundle", 'b', "DIR", "the bundle's folder (the working directory)"},
@@ -29,6 +33,19 @@ std::vector<Option> run_options() {
   return options;
 }
 
+// Sockets of systemd's that are meant for us are the container's: they come before the others.
+Result<void> add_listen_fds(CreateOptions& options) {
+  const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+  if (pid == nullptr || count == nullptr || pid != std::to_string(getpid())) return {};
+  auto sockets = number(count, "preserve-fds");
+  if (!sockets || *sockets < 0 || *sockets + options.preserve_fds > kMaxPreserved)
+    return error("invalid LISTEN_FDS", count, "0 to 256 descriptors can be passed, with --preserve-fds");
+  options.listen_fds = static_cast<int>(*sockets);
+  options.preserve_fds += options.listen_fds;
+  if (names != nullptr) options.listen_names = names;
+  return {};
+}
+
 Result<CreateOptions> create_options(const Arguments& arguments) {
   CreateOptions options;
   options.id = arguments.words[0];
@@ -40,10 +57,11 @@ Result<CreateOptions> create_options(const Arguments& arguments) {
   options.no_new_keyring = arguments.flag("no-new-keyring");
   if (arguments.has("preserve-fds")) {
     RCRT_ASSIGN(int64_t count, number(arguments.text("preserve-fds"), "preserve-fds"));
-    if (count < 0 || count > 256)
+    if (count < 0 || count > kMaxPreserved)
       return error("invalid value for --preserve-fds", arguments.text("preserve-fds"), "give 0 to 256");
     options.preserve_fds = static_cast<int>(count);
   }
+  RCRT_TRY(add_listen_fds(options));
   return options;
 }
 

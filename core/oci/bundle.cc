@@ -69,8 +69,11 @@ Result<void> normalise(Json& config, const std::string& bundle, std::string& roo
     (void)seccomp;
     if (auto group = linux_part->find("cgroupsPath"); group != linux_part->end() && !group->is_null()) {
       if (!group->is_string()) return bad("linux.cgroupsPath", *group, "it must be a string");
-      if (group->get_ref<const std::string&>().find('\0') != std::string::npos)
+      const auto& path = group->get_ref<const std::string&>();
+      if (path.find('\0') != std::string::npos)
         return bad("linux.cgroupsPath", *group, "it holds a NUL byte");
+      if (("/" + path + "/").find("/../") != std::string::npos)
+        return bad("linux.cgroupsPath", *group, "it must not lead upwards with \"..\"");
     }
   }
   RCRT_ASSIGN(Json* const annotations, object_in(config, "annotations", ""));
@@ -90,6 +93,15 @@ Result<Bundle> read_bundle(const std::string& bundle, const std::string& config_
   RCRT_ASSIGN(result.config, parse_strict(result.text, file));
   RCRT_TRY(normalise(result.config, result.path, result.rootfs));
   return result;
+}
+
+void set_variable(Json& env, const std::string& variable) {
+  if (!env.is_array()) env = Json::array();
+  const std::string name = variable.substr(0, variable.find('=')) + "=";
+  std::erase_if(env.get_ref<Json::array_t&>(), [&](const Json& old) {
+    return old.is_string() && old.get_ref<const std::string&>().starts_with(name);
+  });
+  env.push_back(variable);
 }
 
 void add_home(Json& process, int root_fd) {

@@ -46,6 +46,7 @@ class Creation {
   Result<void> check();
   Result<void> make_record();
   Result<void> prepare();
+  void tell_of_sockets();
   Result<void> launch();
   Result<void> attach();
   Result<void> run_hooks_before_pivot();
@@ -109,6 +110,15 @@ Result<void> Creation::make_record() {
   return {};
 }
 
+// To its own command the container's process is 1.
+void Creation::tell_of_sockets() {
+  if (options_.listen_fds == 0) return;
+  Json& env = bundle_.config["process"]["env"];
+  set_variable(env, "LISTEN_FDS=" + std::to_string(options_.listen_fds));
+  set_variable(env, "LISTEN_PID=1");
+  if (!options_.listen_names.empty()) set_variable(env, "LISTEN_FDNAMES=" + options_.listen_names);
+}
+
 Result<void> Creation::prepare() {
   RCRT_ASSIGN(PluginHost* const host, runtime_.plugins());
   RCRT_ASSIGN(const Plugin* storage, host->load("storage", "dir"));
@@ -123,6 +133,7 @@ Result<void> Creation::prepare() {
   root_ = root.take("root");
   if (!root_) return error("plugin gave no root", storage->path(), "report it to the plugin's author");
   add_home(bundle_.config["process"], root_.get());
+  tell_of_sockets();
 
   if (!record_.isolation.empty()) undo_.add([this] { runtime_.release_or_warn(record_.isolation); });
   for (const auto& one : isolation_) {

@@ -39,7 +39,7 @@ Json standard_pipes() {
 // As crun: a label says nothing to a kernel that has none.
 void ignore_label_without_selinux(Json& config, const PluginHost::LogSink& log) {
   static const Json::json_pointer kPlace("/linux");
-  if (!config.contains(kPlace / "mountLabel")) return;
+  if (!config.contains(kPlace / "mountLabel") || !config[kPlace]["mountLabel"].is_string()) return;
   auto known = read_file("/proc/filesystems", 65536);
   if (known && known->find("selinuxfs") != std::string::npos) return;
   config[kPlace].erase("mountLabel");
@@ -51,8 +51,8 @@ void ignore_label_without_selinux(Json& config, const PluginHost::LogSink& log) 
 Result<void> check_bundle(Bundle& bundle, const CreateOptions& options, const PluginHost::LogSink& log) {
   RCRT_TRY(check_hooks(bundle.config));
   ignore_label_without_selinux(bundle.config, log);
-  if (auto draft = build_plan(bundle.config); !draft) return std::unexpected(draft.error());
-  const bool terminal = bundle.config["process"].value("terminal", false);
+  RCRT_ASSIGN(const PlanDraft draft, build_plan(bundle.config));
+  const bool terminal = draft.terminal;
   const bool leaves = options.wait_for_start || options.detached;
   if (terminal && leaves && options.console_socket.empty())
     return error("cannot allocate tty if runc will detach without setting console socket", {},

@@ -35,6 +35,9 @@ struct CreateOptions {
   std::string console_socket, pid_file;
   bool no_pivot = false, no_new_keyring = false;
   int preserve_fds = 0;
+  // Of them, those of socket activation (sd_listen_fds(3)), and their names.
+  int listen_fds = 0;
+  std::string listen_names;
   bool wait_for_start = true;  // `create`; false: `run`
   bool detached = false;       // of `run`: nobody is there to serve a terminal
 };

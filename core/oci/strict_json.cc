@@ -92,6 +92,11 @@ class Reader {
 
 Result<Json> parse_strict(std::string_view text, const std::string& name) {
   if (text.size() > kMaxJson) return error("the file is larger than 16 MiB", name, {}, EFBIG);
+  // The library would pass over the one, and read to the other.
+  if (text.starts_with("\xef\xbb\xbf"))
+    return error("invalid JSON", name, "it begins with a byte order mark; write it without");
+  if (size_t nul = text.find('\0'); nul != text.npos)
+    return error("invalid JSON", name, "it holds a NUL: see byte " + std::to_string(nul + 1));
   Json json;
   Reader reader(json);
   bool good = false;

@@ -60,8 +60,7 @@ class Converter {
     if (const Json* part = object(resources_, "blockIO", "linux.resources")) block_io(*part);
     huge_pages();
     rdma();
-    if (object(resources_, "network", "linux.resources"))
-      settings_.ignored.push_back("linux.resources.network has no counterpart in cgroup v2");
+    if (const Json* part = object(resources_, "network", "linux.resources")) network(*part);
     unified();
     return std::move(settings_);
   }
@@ -80,6 +79,18 @@ class Converter {
     if (found->is_number_unsigned() && found->get<uint64_t>() > INT64_MAX)
       throw Bad{where + "." + name, "is too large"};
     return found->get<int64_t>();
+  }
+
+  static int64_t natural(const Json& in, const char* name, const std::string& where) {
+    const int64_t value = integer(in, name, where).value_or(0);
+    if (value < 0) throw Bad{where + "." + name, "must not be negative"};
+    return value;
+  }
+
+  static bool flag(const Json& in, const char* name, const std::string& where) {
+    const Json* found = member(in, name);
+    if (found && !found->is_boolean()) throw Bad{where + "." + name, "must be true or false"};
+    return found && found->get<bool>();
   }
 
   static std::string text(const Json& in, const char* name, const std::string& where) {
@@ -130,9 +141,11 @@ class Converter {
     for (const char* old : {"swappiness", "kernel", "kernelTCP"})
       if (integer(m, old, at).value_or(0) > 0)
         settings_.ignored.push_back(at + "." + old + " has no counterpart in cgroup v2");
-    const Json* oom = member(m, "disableOOMKiller");
-    if (oom && oom->is_boolean() && oom->get<bool>())
+    if (flag(m, "disableOOMKiller", at))
       settings_.ignored.push_back(at + ".disableOOMKiller has no counterpart in cgroup v2");
+    // What they ask for is what cgroup v2 always does.
+    (void)flag(m, "useHierarchy", at);
+    (void)flag(m, "checkBeforeUpdate", at);
   }
 
   void cpu(const Json& c) {
@@ -177,6 +190,17 @@ class Converter {
           "max");
   }
 
+  void network(const Json& n) {
+    const std::string at = "linux.resources.network";
+    natural(n, "classID", at);
+    each(n, "priorities", at, [](const Json& entry, const std::string& here) {
+      if (!entry.is_object()) throw Bad{here, "must be an object"};
+      text(entry, "name", here);
+      natural(entry, "priority", here);
+    });
+    settings_.ignored.push_back(at + " has no counterpart in cgroup v2");
+  }
+
   static std::string device(const Json& entry, const std::string& at) {
     if (!entry.is_object()) throw Bad{at, "must be an object"};
     auto major = integer(entry, "major", at), minor = integer(entry, "minor", at);
@@ -193,13 +217,21 @@ class Converter {
         prefix + std::to_string(io_weight_of_blkio(static_cast<uint64_t>(weight)));
   }
 
+  void leaf_weight(const Json& in, const std::string& at) {
+    if (natural(in, "leafWeight", at) > 0)
+      settings_.ignored.push_back(at + ".leafWeight has no counterpart in cgroup v2");
+  }
+
   void block_io(const Json& b) {
     const std::string at = "linux.resources.blockIO";
     if (auto weight = integer(b, "weight", at); weight.value_or(0) != 0)
       add_io_weight("", *weight, at + ".weight");
+    leaf_weight(b, at);
     each(b, "weightDevice", at, [&](const Json& entry, const std::string& here) {
+      if (!entry.is_object()) throw Bad{here, "must be an object"};
       if (auto weight = integer(entry, "weight", here); weight.value_or(0) != 0)
         add_io_weight(device(entry, here) + " ", *weight, here + ".weight");
+      leaf_weight(entry, here);
     });
     const std::pair<const char*, const char*> throttles[] = {{"throttleReadBpsDevice", "rbps"},
                                                              {"throttleWriteBpsDevice", "wbps"},
@@ -246,7 +278,8 @@ class Converter {
     const Json* found = member(in, name);
     if (!found || !found->is_number_integer()) throw Bad{where + "." + name, "must be a whole number"};
     if (found->is_number_unsigned() && found->get<uint64_t>() > INT64_MAX) return "max";
-    return number_or_max(found->get<int64_t>());
+    if (found->get<int64_t>() < 0) throw Bad{where + "." + name, "must not be negative"};
+    return std::to_string(found->get<int64_t>());
   }
 
   void rdma() {

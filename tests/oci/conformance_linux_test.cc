@@ -260,6 +260,12 @@ TEST_F(LinuxConformance, IntelRdtNeedsResctrl) {
   expect_refused("intelRdt", {{"closID", "group"}}, "intelRdt", "", "no resctrl file system is mounted");
 }
 
+TEST_F(LinuxConformance, TypesAreCheckedAlsoOfWhatMeansNothing) {
+  expect_refused("mountLabel", 5, "mountLabel", "5", "it must be a string");
+  expect_refused("cgroupsPath", "../../x", "cgroupsPath", "../../x", "upwards");
+  expect_refused("cgroupsPath", "/a/..", "cgroupsPath", "/a/..", "upwards");
+}
+
 TEST_F(LinuxConformance, AMountLabelMeansNothingWithoutSelinux) {
   if (contents("/proc/filesystems").find("selinuxfs") != std::string::npos) GTEST_SKIP() << "SELinux is here";
   Json spec = config("echo ran");

@@ -275,6 +275,31 @@ TEST_F(Lifecycle, DescriptorsArePassedOnlyWhenAskedFor) {
   EXPECT_EQ(output.out, "given text\n5\n/root\n") << output;
 }
 
+TEST_F(Lifecycle, SocketsOfSystemdAreTheContainers) {
+  Json spec =
+      config("cat <&3; cat <&4; ls /proc/self/fd | wc -l; echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES");
+  spec["process"]["env"].push_back("LISTEN_FDS=7");
+  auto run_with = [&](const std::string& variables, const std::vector<std::string>& options) {
+    const std::string script = "exec 3<" + stage->file("first", "one\n") + " 4<" +
+                               stage->file("second", "two\n") + "; " + variables + " exec \"$@\"";
+    std::vector<std::string> words = {"/bin/sh", "-c", script, "sh"};
+    auto ours = command({"run", "--bundle", bundle(spec)});
+    words.insert(words.end(), ours.begin(), ours.end());
+    words.insert(words.end(), options.begin(), options.end());
+    words.push_back("c1");
+    return Process(words, {"PATH=/bin:/usr/bin", "RCRT_ROOT=" + stage->root()}).finish();
+  };
+  EXPECT_EQ(run_with("LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=a:b", {}).out, "one\ntwo\n6\n2 1 a:b\n");
+  EXPECT_EQ(run_with("LISTEN_FDS=1 LISTEN_PID=$$", {"--preserve-fds", "1"}).out, "one\ntwo\n6\n1 1\n");
+  EXPECT_EQ(run_with("LISTEN_FDS=2 LISTEN_PID=1", {"--preserve-fds", "2"}).out, "one\ntwo\n6\n7\n")
+      << "they are somebody else's";
+  for (const char* wrong : {"-1", "257", "x"}) {
+    Output output = run_with(std::string("LISTEN_PID=$$ LISTEN_FDS=") + wrong, {});
+    EXPECT_EQ(output.code, 1) << output;
+    EXPECT_NE(output.err.find("LISTEN_FDS"), output.err.npos) << output;
+  }
+}
+
 TEST_F(Lifecycle, ErrorsGoToTheLogAsEnginesReadThem) {
   std::string log = stage->dir() + "/log";
   Output output = oci({"--log", log, "--log-format", "json", "start", "none"});
@@ -319,6 +344,26 @@ TEST_F(Lifecycle, ErrorsOfLimitsNameTheWholePath) {
   spec = config("true");
   spec["linux"]["resources"]["devices"] = {{{"access", "r"}}};
   EXPECT_NE(refused(spec).find("\"linux.resources.devices[0].allow\""), std::string::npos);
+}
+
+TEST_F(Lifecycle, TheConfigurationIsJsonAndNothingElse) {
+  Json spec = config("echo ran");
+  spec["process"]["terminal"] = nullptr;
+  EXPECT_EQ(run(spec).out, "ran\n") << "null is as good as absent";
+  const std::string good = spec.dump();
+  using namespace std::string_literals;
+  for (const auto& [text, why] : {std::pair{good + "\0"s, "NUL"},
+                                  {good + "\0 and more"s, "NUL"},
+                                  {"\xef\xbb\xbf" + good, "byte order mark"},
+                                  {good + "x", "see byte"}}) {
+    const std::string file = stage->file("other.json", text);
+    Output output = oci({"run", "--bundle", bundle(spec), "--config", file, "c1"});
+    EXPECT_EQ(output.code, 1) << output;
+    EXPECT_NE(output.err.find(why), output.err.npos) << output;
+    EXPECT_NE(output.err.find(file), output.err.npos) << output;
+  }
+  const std::string file = stage->file("other.json", config("echo other").dump());
+  EXPECT_EQ(oci({"run", "--bundle", bundle(spec), "--config", file, "c1"}).out, "other\n");
 }
 
 TEST_F(Lifecycle, VersionAndFeatures) {
