@@ -18,6 +18,7 @@
 #include "core/oci/namespaces.h"
 #include "core/oci/net_devices.h"
 #include "core/oci/new_container.h"
+#include "core/oci/place.h"
 #include "core/oci/runtime.h"
 #include "core/oci/seccomp_agent.h"
 #include "core/process.h"
@@ -40,6 +41,7 @@ class Creation {
   Creation(Runtime& runtime, const CreateOptions& options) : runtime_(runtime), options_(options) {}
 
   Result<Running> run();
+  const Json& config() const { return bundle_.config; }
 
  private:
   Result<void> read();
@@ -277,6 +279,11 @@ Result<Running> Creation::run() {
   return running;
 }
 
-Result<Running> Runtime::create(const CreateOptions& options) { return Creation(*this, options).run(); }
+Result<Running> Runtime::create(const CreateOptions& options) {
+  Creation creation(*this, options);
+  auto running = creation.run();
+  if (!running) return std::unexpected(with_place(running.error(), creation.config()));
+  return running;
+}
 
 }  // namespace rcrt::oci

@@ -266,6 +266,18 @@ TEST_F(LinuxConformance, TypesAreCheckedAlsoOfWhatMeansNothing) {
   expect_refused("cgroupsPath", "/a/..", "cgroupsPath", "/a/..", "upwards");
 }
 
+TEST_F(LinuxConformance, WhatTheKernelRefusesIsNamedByItsPlace) {
+  Json spec = config("true");
+  spec["linux"]["sysctl"] = {{"net.ipv4.ip_forward", "1"}, {"net.ipv4.no_such", "some value"}};
+  EXPECT_THAT(refused(spec), HasSubstr("see linux.sysctl.net.ipv4.no_such \"some value\""));
+  spec = config("true");
+  spec["linux"]["namespaces"].push_back({{"type", "user"}});
+  spec["linux"]["uidMappings"] = {{{"containerID", 0}, {"hostID", 0}, {"size", 10}}};
+  spec["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", 0}, {"size", 10}},
+                                  {{"containerID", 5}, {"hostID", 100}, {"size", 10}}};
+  EXPECT_THAT(refused(spec), HasSubstr("see linux.gidMappings"));
+}
+
 TEST_F(LinuxConformance, AMountLabelMeansNothingWithoutSelinux) {
   if (contents("/proc/filesystems").find("selinuxfs") != std::string::npos) GTEST_SKIP() << "SELinux is here";
   Json spec = config("echo ran");

@@ -12,6 +12,7 @@
 namespace rcrt::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -121,6 +122,7 @@ TEST_F(MountsConformance, OptionsOfTheFileSystem) {
   EXPECT_THAT(line(tmpfs({"dirsync"})), HasSubstr("dirsync"));
   EXPECT_THAT(line(tmpfs({"lazytime"})), HasSubstr("lazytime"));
   EXPECT_THAT(line(tmpfs({"lazytime", "nolazytime"})), Not(HasSubstr("lazytime")));
+  EXPECT_THAT(line(tmpfs({"mand"})), HasSubstr("mand"));
   Json wrong = config("true");
   wrong["mounts"].push_back(tmpfs({"size=many"}));
   EXPECT_THAT(refused(wrong), HasSubstr("cannot mount \"/m\""));
@@ -134,7 +136,9 @@ TEST_F(MountsConformance, RecursiveFormsReachWhatIsBelow) {
                                {"rnoatime", "noatime"},
                                {"rnodiratime", "nodiratime"},
                                {"rnosymfollow", "nosymfollow"},
-                               {"rrelatime", "relatime"}}) {
+                               {"rrelatime", "relatime"},
+                               {"ratime", "relatime"},
+                               {"rnostrictatime", "relatime"}}) {
     EXPECT_THAT(line(bind({"rbind", option}), "/m/below"), HasSubstr(shown)) << option;
     if (std::string(shown) != "relatime") {
       EXPECT_THAT(line(bind({"rbind", option + 1}), "/m/below"), Not(HasSubstr(shown))) << option;
@@ -144,8 +148,13 @@ TEST_F(MountsConformance, RecursiveFormsReachWhatIsBelow) {
                               {"rnosuid", "rsuid"},
                               {"rnodev", "rdev"},
                               {"rnoexec", "rexec"},
+                              {"rnodiratime", "rdiratime"},
+                              {"rnoatime", "ratime"},
                               {"rnosymfollow", "rsymfollow"}})
     EXPECT_THAT(line(bind({"rbind", set, cleared}), "/m/below"), HasSubstr("rw,relatime"));
+  for (const char* always : {"rstrictatime", "rnorelatime"})
+    EXPECT_THAT(line(bind({"rbind", always}), "/m/below"), AllOf(HasSubstr(" rw "), Not(HasSubstr("atime"))))
+        << always;
   EXPECT_EQ(line(bind({"bind"}), "/m/below"), "") << "bind alone leaves out what is below";
 }
 
@@ -157,6 +166,14 @@ TEST_F(MountsConformance, Propagation) {
     EXPECT_THAT(line(bind({"bind", kind})), HasSubstr(shown));
     EXPECT_THAT(line(bind({"rbind", std::string("r") + kind}), "/m/below"), HasSubstr(shown));
   }
+  // A slave shows whose it is.
+  ASSERT_EQ(mount(nullptr, (source() + "/below").c_str(), nullptr, MS_SHARED, nullptr), 0);
+  for (const char* kind : {"slave", "rslave"}) {
+    Json below = bind({"bind", kind});
+    below["source"] = source() + "/below";
+    EXPECT_THAT(line(below), AllOf(HasSubstr("master:"), Not(HasSubstr("shared:")))) << kind;
+  }
+  ASSERT_EQ(mount(nullptr, (source() + "/below").c_str(), nullptr, MS_PRIVATE, nullptr), 0);
   for (auto [kind, shown] : {std::pair{"", "relatime - "},
                              {"slave", " - "},
                              {"private", "relatime - "},
@@ -268,8 +285,14 @@ TEST_F(MountsConformance, Refused) {
   Json unknown = tmpfs(Json::array());
   unknown["type"] = "nosuchfs";
   Json spec = config("true");
+  const std::string place = "see mounts[" + std::to_string(spec["mounts"].size()) + "]";
   spec["mounts"].push_back(unknown);
-  EXPECT_THAT(refused(spec), HasSubstr("does not know the file system"));
+  EXPECT_THAT(refused(spec), AllOf(HasSubstr("does not know the file system"), HasSubstr(place)));
+  spec["mounts"].back() = tmpfs({"nosuchoption"});
+  EXPECT_THAT(refused(spec), AllOf(HasSubstr("nosuchoption"), HasSubstr(place)));
+  spec["mounts"].back() = bind({"bind"});
+  spec["mounts"].back()["destination"] = "/etc/passwd";
+  EXPECT_THAT(refused(spec), AllOf(HasSubstr("cannot mount \"/etc/passwd\""), HasSubstr(place)));
 }
 
 }  // namespace

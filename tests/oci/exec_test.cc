@@ -120,6 +120,24 @@ TEST_F(Exec, PauseAndResume) {
   EXPECT_EQ(exec({}, {"true"}).code, 0);
 }
 
+TEST_F(Exec, IntoAPausedContainerItWaitsForResume) {
+  ASSERT_EQ(oci({"pause", "c1"}).code, 0);
+  Process process(command({"exec", "--ignore-paused", "c1", "echo", "there"}),
+                  {"RCRT_ROOT=" + stage->root()});
+  EXPECT_TRUE(eventually([] { return Json::parse(oci({"ps", "-f", "json", "c1"}).out).size() == 2; }));
+  EXPECT_EQ(oci({"resume", "c1"}).code, 0);
+  EXPECT_EQ(process.finish().out, "there\n");
+}
+
+TEST_F(Exec, LabelsReachTheKernelsModules) {
+  for (const char* option : {"--apparmor", "--process-label"}) {
+    Output output = exec({option, "no-such-label"}, {"true"});
+    EXPECT_EQ(output.code, 255) << "no kernel has that label: " << output;
+    EXPECT_NE(output.err.find("cannot set the security label"), output.err.npos) << output;
+    EXPECT_NE(output.err.find("no-such-label"), output.err.npos) << output;
+  }
+}
+
 TEST_F(Exec, PausedItCanBeDeleted) {
   ASSERT_EQ(oci({"pause", "c1"}).code, 0);
   EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);

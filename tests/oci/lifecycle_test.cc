@@ -366,6 +366,20 @@ TEST_F(Lifecycle, TheConfigurationIsJsonAndNothingElse) {
   EXPECT_EQ(oci({"run", "--bundle", bundle(spec), "--config", file, "c1"}).out, "other\n");
 }
 
+TEST_F(Lifecycle, TheSessionKeyringIsTheContainersOrTheCallers) {
+  // Earlier ones stay for a while: each has a name of its own.
+  auto seen = [](const std::string& id, std::vector<std::string> options) {
+    Json spec = config("grep -c rcrt-" + id + " /proc/keys");
+    spec["linux"]["maskedPaths"] = Json::array();
+    options.insert(options.begin(), {"run", "--bundle", bundle(spec)});
+    options.push_back(id);
+    return oci(options).out;
+  };
+  const std::string mine = std::to_string(getpid());
+  EXPECT_EQ(seen("own-" + mine, {}), "1\n");
+  EXPECT_EQ(seen("callers-" + mine, {"--no-new-keyring"}), "0\n");
+}
+
 TEST_F(Lifecycle, VersionAndFeatures) {
   EXPECT_EQ(oci({"nosuch"}).code, 3) << "as runc";
   EXPECT_EQ(oci({"help", "run"}).out, oci({"run", "--help"}).out);

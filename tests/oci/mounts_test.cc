@@ -7,6 +7,7 @@
 namespace rcrt::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 class Mounts : public OciTest {
@@ -26,7 +27,8 @@ class Mounts : public OciTest {
     Output added = change("add", some());
     ASSERT_EQ(added.code, 0) << added;
     EXPECT_EQ(inside("cat /dev/shm/f; grep -c ' /dev/shm/[tf] ' /proc/self/mountinfo"), "bound\n2\n");
-    EXPECT_THAT(inside("grep ' /dev/shm/t ' /proc/self/mountinfo"), HasSubstr("size=64k"));
+    EXPECT_THAT(inside("grep ' /dev/shm/t ' /proc/self/mountinfo"),
+                AllOf(HasSubstr(" ro,"), HasSubstr("size=64k")));
     Output removed = change("remove", some());
     EXPECT_EQ(removed.code, 0) << removed;
     EXPECT_EQ(inside("grep -c ' /dev/shm/[tf] ' /proc/self/mountinfo"), "0\n");
@@ -50,6 +52,13 @@ TEST_F(Mounts, InAUserNamespace) {
   ASSERT_EQ(create("c1", spec).code, 0);
   ASSERT_EQ(oci({"start", "c1"}).code, 0);
   expect_added_and_removed();
+}
+
+TEST_F(Mounts, WithoutPivotTheyCannotBeChanged) {
+  EXPECT_EQ(run(config("echo ran"), {"--no-pivot"}).out, "ran\n");
+  Output created = oci_apart({"create", "--no-pivot", "--bundle", bundle_of("sleep 1000"), "c1"});
+  ASSERT_EQ(created.code, 0) << created;
+  EXPECT_THAT(change("add", some()).err, HasSubstr("without a mount namespace of its own"));
 }
 
 TEST_F(Mounts, Refused) {
