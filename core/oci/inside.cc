@@ -116,7 +116,7 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
   if (!request.spec["process"].is_object())
     return error("invalid configuration: process", {}, "it must be an object");
   RCRT_TRY(join(record, request));
-  {
+  if (executable.empty()) {  // a hook has the variables that it is given
     UniqueFd root(
         ::open(("/proc/" + std::to_string(record.pid) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (root) add_home(request.spec["process"], root.get());

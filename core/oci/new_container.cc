@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/oci/new_container.h"
 
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "core/capabilities.h"
 #include "core/files.h"
 #include "core/oci/hooks.h"
 #include "core/oci/namespaces.h"
@@ -46,12 +49,29 @@ void ignore_label_without_selinux(Json& config, const PluginHost::LogSink& log) 
   if (log) log(RCRT_LOG_WARNING, "rcrt-oci", "linux.mountLabel: this kernel has no SELinux, ignoring");
 }
 
+// As the specification has it: what cannot be granted is left out, which is a warning.
+void warn_of_capabilities(const PlanDraft& draft, const PluginHost::LogSink& log) {
+  if (!log || draft.has(CLONE_NEWUSER)) return;
+  const uint64_t wanted = draft.bounding | draft.permitted | draft.inheritable;
+  uint64_t missing = (draft.effective & ~draft.permitted) | (draft.ambient & ~draft.permitted) |
+                     (draft.ambient & ~draft.inheritable);
+  const auto names = capabilities();
+  for (size_t i = 0; i < names.size(); ++i) {
+    const uint64_t bit = uint64_t{1} << i;
+    if ((wanted & bit) != 0 && prctl(PR_CAPBSET_READ, i) != 1) missing |= bit;
+    if ((missing & bit) != 0)
+      log(RCRT_LOG_WARNING, "rcrt-oci",
+          "process.capabilities: " + std::string(names[i]) + " cannot be granted");
+  }
+}
+
 }  // namespace
 
 Result<void> check_bundle(Bundle& bundle, const CreateOptions& options, const PluginHost::LogSink& log) {
   RCRT_TRY(check_hooks(bundle.config));
   ignore_label_without_selinux(bundle.config, log);
   RCRT_ASSIGN(const PlanDraft draft, build_plan(bundle.config));
+  warn_of_capabilities(draft, log);
   const bool terminal = draft.terminal;
   const bool leaves = options.wait_for_start || options.detached;
   if (terminal && leaves && options.console_socket.empty())

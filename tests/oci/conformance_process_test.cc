@@ -95,6 +95,19 @@ TEST_F(ProcessConformance, CapabilitiesInAllFiveSets) {
                    (std::string("capabilities.") + set + "[1]").c_str(), "CAP_NONE", "capabilities(7)");
 }
 
+TEST_F(ProcessConformance, ACapabilityThatCannotBeGrantedIsAWarning) {
+  Json spec = config("grep CapEff /proc/self/status");
+  spec["process"]["capabilities"] = {{"bounding", {"CAP_CHOWN", "CAP_KILL"}},
+                                     {"permitted", {"CAP_CHOWN"}},
+                                     {"effective", {"CAP_CHOWN", "CAP_KILL"}}};
+  const std::string log = stage->dir() + "/capabilities.log";
+  Output output = oci({"--log", log, "run", "--bundle", bundle(spec), "run"});
+  EXPECT_EQ(output.out, "CapEff:\t0000000000000001\n") << output;
+  EXPECT_THAT(contents(log), HasSubstr("level=warning"));
+  EXPECT_THAT(contents(log), HasSubstr("process.capabilities: CAP_KILL cannot be granted"));
+  EXPECT_THAT(contents(log), testing::Not(HasSubstr("CAP_CHOWN")));
+}
+
 TEST_F(ProcessConformance, EveryRlimit) {
   struct Limit {
     const char *type, *name;

@@ -53,8 +53,8 @@ TEST_F(Hooks, RunHasThemAll) {
   spec["mounts"].push_back({{"destination", "/tmp"}, {"type", "tmpfs"}, {"source", "tmpfs"}});
   for (const char* kind : {"createRuntime", "poststart", "poststop"}) spec["hooks"][kind] = noting(kind);
   spec["hooks"]["startContainer"] = {
-      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "echo by hook >/tmp/by-hook"}}}};
-  EXPECT_EQ(run(spec).out, "by hook\n");
+      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "echo by hook $HOME >/tmp/by-hook"}}}};
+  EXPECT_EQ(run(spec).out, "by hook\n") << "it has no variable but those of its own";
   EXPECT_EQ(contents(trace()),
             "createRuntime \"status\":\"creating\"\npoststart \"status\":\"running\"\n"
             "poststop \"status\":\"stopped\"\n");
