@@ -64,10 +64,11 @@ Result<Folder> Folder::open(const std::string& root, const std::string& id) {
   Folder folder;
   folder.path_ = root + "/" + id;
   const int fd = ::open(folder.path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  const int code = fd < 0 ? errno : ENOENT;
   folder.fd_ = UniqueFd(fd);
   if (fd >= 0 && is_container(folder.path_, fd)) return folder;
-  if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
-    return errno_error("cannot open the container's folder", folder.path_);
+  if (code != ENOENT && code != ENOTDIR)
+    return error("cannot open the container's folder", folder.path_, {}, code);
   Error none{"container does not exist", id, 0, {}, {}, 1};
   none.code = ENOENT;
   return std::unexpected(std::move(none));
