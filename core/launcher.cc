@@ -5,17 +5,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "base/fault.h"
+#include "core/launcher_messages.h"
 #include "core/launcher_request.h"
 #include "core/launcher_spawn.h"
 #include "core/plan_builder.h"
@@ -26,110 +24,8 @@ namespace rcrt {
 namespace {
 
 using launch::Kind;
-using launch::Stage;
 
 constexpr unsigned long kPidfdGetNetNamespace = _IO(0xFF, 4);  // since Linux 6.11
-
-union Message {
-  Kind kind;
-  launch::StartedMessage started;
-  launch::ExitedMessage exited;
-  launch::FailedMessage failed;
-  launch::ListenerMessage listener;
-};
-
-// One message; its descriptor, if any, goes to `fd`. False at the end of the stream.
-Result<bool> receive(int socket, Message& message, UniqueFd& fd, int flags = 0) {
-  iovec piece = {&message, sizeof message};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-  msghdr header = {};
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  ssize_t got;
-  do got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return errno_error("cannot hear from rcrt-monitor");
-  if (cmsghdr* attached = CMSG_FIRSTHDR(&header); attached != nullptr && attached->cmsg_type == SCM_RIGHTS) {
-    int received;
-    memcpy(&received, CMSG_DATA(attached), sizeof received);
-    fd.reset(received);
-  }
-  return got > 0;
-}
-
-bool send_simple(int socket, Kind kind) {
-  launch::SimpleMessage message = {kind};
-  return send(socket, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
-}
-
-Result<void> send_fds(int socket, std::string_view message, const int* fds, size_t count) {
-  iovec piece = {const_cast<char*>(message.data()), message.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * launch::kFdsPerMessage)] = {};
-  msghdr header = {};
-  header.msg_iov = &piece;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
-  memcpy(CMSG_DATA(rights), fds, sizeof(int) * count);
-  if (sendmsg(socket, &header, MSG_NOSIGNAL) < 0) return errno_error("cannot hand the plan to rcrt-monitor");
-  return {};
-}
-
-Result<UniqueFd> plan_in_memory(const std::string& plan) {
-  UniqueFd memory(memfd_create("rcrt-plan", MFD_CLOEXEC));
-  if (!memory) return errno_error("cannot make memory for the plan");
-  if (write(memory.get(), plan.data(), plan.size()) != static_cast<ssize_t>(plan.size()))
-    return errno_error("cannot write the plan");
-  return memory;
-}
-
-Result<void> send_plan(int socket, const PreparedLaunch& prepared, int memory) {
-  auto& plan = prepared.plan;
-  std::vector<int> fds = {memory};
-  fds.insert(fds.end(), prepared.fds.begin(), prepared.fds.end());
-  for (size_t at = 0; at < fds.size(); at += launch::kFdsPerMessage) {
-    size_t count = std::min<size_t>(fds.size() - at, launch::kFdsPerMessage);
-    launch::CommitMessage message = {at == 0 ? Kind::kCommit : Kind::kMoreFds, static_cast<uint32_t>(count),
-                                     static_cast<uint32_t>(fds.size()), static_cast<uint32_t>(plan.size())};
-    RCRT_TRY(
-        send_fds(socket, {reinterpret_cast<const char*>(&message), sizeof message}, fds.data() + at, count));
-  }
-  return {};
-}
-
-// The plan names what is in the container relative to its root.
-bool names_path(Stage stage) {
-  switch (stage) {
-    case Stage::kMountTarget:
-    case Stage::kMount:
-    case Stage::kUnmount:
-    case Stage::kCopyUp:
-    case Stage::kDevice:
-    case Stage::kDeviceLink:
-    case Stage::kMask:
-    case Stage::kReadonlyPath:
-      return true;
-    default:
-      return false;
-  }
-}
-
-Error to_error(const launch::FailedMessage& message) {
-  Error error;
-  error.what = launch::stage_text(message.stage);
-  error.object.assign(message.object, strnlen(message.object, sizeof message.object));
-  if (names_path(message.stage)) error.object = "/" + error.object;
-  error.code = message.error;
-  error.cause.assign(message.detail, strnlen(message.detail, sizeof message.detail));
-  error.exit_code = message.exit_code;
-  return error;
-}
 
 Result<void> pass_listener(int socket, int pidfd, const launch::ListenerMessage& message,
                            const ListenerSink& sink) {
@@ -251,7 +147,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
   impl.process.monitor_start_time = process_start_time(impl.process.monitor_pid);
   prepared = {};  // our copies of the descriptors
 
-  Message message = {};
+  MonitorMessage message = {};
   RCRT_ASSIGN(bool more, receive(impl.control.get(), message, impl.process.pidfd));
   if (!more) return lost_monitor(impl.monitor, "rcrt-monitor ended before the container was made");
   if (message.kind == Kind::kFailed) return std::unexpected(to_error(message.failed));
@@ -288,7 +184,7 @@ Result<void> Launcher::go() {
   fault_point("launcher.go.monitor");
   bool read = alive;
   for (;;) {
-    Message message = {};
+    MonitorMessage message = {};
     UniqueFd fd;
     auto more = receive(impl.sync.get(), message, fd);
     if (!more && more.error().code == ECONNRESET) {
@@ -311,7 +207,7 @@ Result<void> Launcher::go() {
 Result<void> Launcher::wait_for_pause() {
   Impl& impl = *impl_;
   while (!impl.paused) {
-    Message message = {};
+    MonitorMessage message = {};
     UniqueFd fd;
     RCRT_ASSIGN(bool more, receive(impl.sync.get(), message, fd));
     if (!more) return error("the container's process was killed before it could execute its command");
@@ -330,7 +226,7 @@ Result<void> Launcher::resume() {
 Result<void> start_waiting(int socket, int pidfd, const ListenerSink& listener) {
   if (!send_simple(socket, Kind::kGo)) return error("the container's process does not wait any more");
   for (;;) {
-    Message message = {};
+    MonitorMessage message = {};
     UniqueFd fd;
     RCRT_ASSIGN(bool more, receive(socket, message, fd));
     if (!more) return {};
@@ -345,7 +241,7 @@ int Launcher::exit_event() const { return impl_->control.get(); }
 
 Result<ExitRecord> Launcher::Impl::wait() {
   while (!exit) {
-    Message message = {};
+    MonitorMessage message = {};
     UniqueFd fd;
     RCRT_ASSIGN(bool more, receive(control.get(), message, fd));
     if (!more) {
@@ -367,7 +263,7 @@ Result<ExitRecord> Launcher::wait() {
 }
 
 void Launcher::settle() {
-  Message message = {};
+  MonitorMessage message = {};
   UniqueFd fd;
   while (impl_->record_follows) {
     auto more = receive(impl_->control.get(), message, fd);
