@@ -169,9 +169,11 @@ Result<RemoteImage> find_remote_image(HttpClient& http, const std::vector<Regist
   image.diff_ids = std::move(*diff_ids);
   if (image.diff_ids.size() != image.manifest.layers.size())
     return error("manifest and configuration disagree about the layers of", object, {}, EBADMSG);
-  if (auto os = config.find("os"); os != config.end() && os->is_string() && *os != "" && *os != platform.os)
-    return error("image is for another system", object, "it is for " + os->get<std::string>().substr(0, 40),
-                 ENOTSUP);
+  if (auto os = config.find("os"); os != config.end() && os->is_string()) {
+    const auto& system = os->get_ref<const std::string&>();
+    if (!system.empty() && system != platform.os)
+      return error("image is for another system", object, "it is for " + system.substr(0, 40), ENOTSUP);
+  }
   return image;
 }
 

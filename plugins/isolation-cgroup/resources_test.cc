@@ -144,6 +144,13 @@ TEST(Convert, ErrorsNameTheMember) {
   }
 }
 
+TEST(Convert, ShowsTheBadValue) {
+  auto settings =
+      convert(Json::parse(R"({"network": {"priorities": [{"name": "eth0", "priority": -1}]}})"), false);
+  ASSERT_FALSE(settings);
+  EXPECT_TRUE(settings.error().hint.starts_with("it is -1, and it must")) << settings.error().hint;
+}
+
 TEST(Hierarchy, PathsThatLeadElsewhereAreRefused) {
   for (const char* bad : {"", "/", "x", "/a/../b", "/..", "/a/./b", "/a\nb"})
     EXPECT_FALSE(split_path(bad)) << bad;

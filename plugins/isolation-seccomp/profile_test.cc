@@ -343,6 +343,16 @@ TEST(ParseProfile, ErrorsNameThePath) {
   }
 }
 
+TEST(Profile, ShowsTheBadValue) {
+  auto profile = parse_profile(Json::parse(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+      {"names": ["dup"], "action": "SCMP_ACT_ERRNO"}, {"names": ["dup"], "action": "SCMP_ACT_X"}]})"),
+                               target_of({}), "linux.seccomp");
+  ASSERT_FALSE(profile);
+  EXPECT_EQ(profile.error().object, "linux.seccomp.syscalls[1].action");
+  EXPECT_TRUE(profile.error().hint.starts_with("it is \"SCMP_ACT_X\", and it is no"))
+      << profile.error().hint;
+}
+
 TEST(WellFormed, RefusesWhatTheKernelWould) {
   const sock_filter ret = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   EXPECT_TRUE(well_formed(&ret, 1));

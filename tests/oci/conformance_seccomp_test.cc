@@ -199,6 +199,8 @@ TEST_F(SeccompConformance, WithoutAnAgentNothingStarts) {
 TEST_F(SeccompConformance, Refused) {
   expect_refused(Json::object(), "defaultAction", "is missing");
   expect_refused({{"defaultAction", "X"}}, "defaultAction", "SCMP_ACT_ALLOW");
+  expect_refused({{"defaultAction", "X"}}, "defaultAction", "it is \"X\", and it is no");
+  expect_refused(allow_but(rule({"write"}, "Y")), "syscalls[0].action", "it is \"Y\"");
   expect_refused({{"defaultAction", "SCMP_ACT_NOTIFY"}}, "defaultAction", "must not be SCMP_ACT_NOTIFY");
   expect_refused({{"defaultAction", "SCMP_ACT_ALLOW"}, {"defaultErrnoRet", 1}}, "defaultErrnoRet",
                  "no meaning");

@@ -20,8 +20,10 @@
 #include <rcrt/plugin.h>
 #include <rcrt/storage.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <expected>
@@ -54,6 +56,30 @@ using Status = Expected<void>;
                                                          std::string hint = {}) {
   int code = errno;
   return fail(code, std::move(what), std::move(object), std::move(hint));
+}
+
+// The plain value at a place such as "linux.seccomp.syscalls[0].action", as JSON, of a document that
+// begins at "linux.seccomp"; "" where there is none.
+inline std::string value_at(const Json& document, const std::string& begins, const std::string& place) {
+  if (!place.starts_with(begins)) return {};
+  const Json* at = &document;
+  for (size_t start = begins.size(); start < place.size();) {
+    const size_t end = std::min(place.find_first_of(".[", start + 1), place.size());
+    const std::string step = place.substr(start + 1, end - start - 1);
+    if (place[start] == '[') {
+      const size_t index = std::strtoul(step.c_str(), nullptr, 10);
+      if (!at->is_array() || index >= at->size()) return {};
+      at = &(*at)[index];
+    } else {
+      const auto member = at->find(step);  // end() also where there are no members
+      if (member == at->end()) return {};
+      at = &*member;
+    }
+    start = end;
+  }
+  if (at->is_structured() || at->is_null()) return {};
+  const std::string text = at->dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() > 80 ? text.substr(0, 80) + "..." : text;
 }
 
 // One call from the host. Lives as long as the call.
