@@ -349,8 +349,7 @@ TEST(Profile, ShowsTheBadValue) {
                                target_of({}), "linux.seccomp");
   ASSERT_FALSE(profile);
   EXPECT_EQ(profile.error().object, "linux.seccomp.syscalls[1].action");
-  EXPECT_TRUE(profile.error().hint.starts_with("it is \"SCMP_ACT_X\", and it is no"))
-      << profile.error().hint;
+  EXPECT_TRUE(profile.error().hint.starts_with("it is \"SCMP_ACT_X\", and it is no")) << profile.error().hint;
 }
 
 TEST(WellFormed, RefusesWhatTheKernelWould) {

@@ -116,9 +116,12 @@ TEST_F(Podman, Build) {
   std::filesystem::create_directory(folder() + "/build");
   file("build/Containerfile",
        "FROM bb\nRUN echo \"made by process $$\" >/made\nUSER 5\nRUN id -u >/tmp/who\n");
-  out("podman build --runtime " + runtime() + " --isolation oci --network none -q -t app " + folder() +
-      "/build");
-  EXPECT_EQ(podman("run --rm app cat /made /tmp/who").out, "made by process 1\n5\n");
+  for (const std::string tool : {"podman build", "buildah bud"}) {
+    out(tool + " --runtime " + runtime() + " --isolation oci --network none -q -t app " + folder() +
+        "/build");
+    EXPECT_EQ(podman("run --rm app cat /made /tmp/who").out, "made by process 1\n5\n") << tool;
+    out("podman rmi app");
+  }
 }
 
 TEST_F(Podman, BuildahRun) {
