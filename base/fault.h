@@ -13,6 +13,9 @@ namespace rcrt {
 
 void fault_point(const char* name);
 
+// A variable of the environment that tests set; NULL in a release.
+const char* fault_setting(const char* name);
+
 // `usual`, but where //base:faults is linked `in_tests`: a test that kills a program a hundred times
 // cannot wait as long each time.
 int waiting_time(int usual, int in_tests);

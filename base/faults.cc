@@ -28,6 +28,8 @@ int count() {
 
 }  // namespace
 
+const char* fault_setting(const char* name) { return getenv(name); }
+
 int waiting_time(int, int in_tests) { return in_tests; }
 
 void fault_point(const char* name) {

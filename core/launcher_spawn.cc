@@ -103,11 +103,10 @@ Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected)
   start.executable = executable.get();
   start.socket = theirs.get();
   start.null = null.get();
-#ifdef RCRT_FAULT_POINTS
-  if (const char* at = getenv("RCRT_MONITOR_FAULT_AT"))
+  if (const char* at = fault_setting("RCRT_MONITOR_FAULT_AT")) {
     start.fault = std::string("RCRT_MONITOR_FAULT_AT=") + at;
-  if (!start.fault.empty()) start.envp[0] = start.fault.data();
-#endif
+    start.envp[0] = start.fault.data();
+  }
   fault_point("launcher.spawn.before");
   // As vfork(2), but we go on meanwhile. A handler of ours must not run in the child.
   sigset_t all, before;
