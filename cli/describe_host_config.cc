@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // HostConfig of `inspect`.
-#include <cstdlib>
-
 #include "cli/describe.h"
+#include "core/run_options.h"
 
 namespace rcrt::cli {
 namespace {
@@ -34,11 +33,7 @@ int64_t shm_size(const Json& spec) {
   for (const auto& mount : spec.value("mounts", Json::array()))
     if (mount.value("destination", "") == "/dev/shm")
       for (const auto& word : mount.value("options", std::vector<std::string>()))
-        if (word.starts_with("size=")) {
-          char* unit = nullptr;
-          const int64_t size = strtoll(word.c_str() + sizeof "size=" - 1, &unit, 10);
-          return *unit == 'k' ? size << 10 : *unit == 'm' ? size << 20 : size;
-        }
+        if (word.starts_with("size=")) return parse_size(word.substr(sizeof "size=" - 1)).value_or(0);
   return 0;
 }
 

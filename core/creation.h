@@ -72,6 +72,7 @@ class Creation {
   Result<void> record();   // folders, lock, journal, name
   Result<void> specify();  // the OCI configuration, but for the user
   Result<void> prepare_isolation();
+  Result<void> contribute(const Json& result, const Plugin& plugin);
   void drop_capabilities(const Json& names, const std::string& plugin);
   Result<void> begin_storage();  // in a thread of its own
   Result<void> finish_storage();

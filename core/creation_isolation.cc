@@ -37,6 +37,26 @@ void Creation::drop_capabilities(const Json& names, const std::string& plugin) {
   }
 }
 
+// What is added to lists of the specification.
+Result<void> Creation::contribute(const Json& result, const Plugin& plugin) {
+  auto well_formed = [](const char* member, const Json& item) {
+    return member == std::string_view("rlimits") ? item.is_object() : item.is_string();
+  };
+  for (auto [part, member] :
+       {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}}) {
+    auto list = result.find(member);
+    if (list == result.end() || !list->is_array()) continue;
+    for (const auto& item : *list) {
+      if (!well_formed(member, item))
+        return error("plugin misbehaved", plugin.path(),
+                     std::string("its result has another form than <rcrt/isolation.h> says: ") + member,
+                     EPROTO);
+      contributed_[part][member].push_back(item);
+    }
+  }
+  return {};
+}
+
 Result<void> Creation::prepare_isolation() {
   for (const auto& name : options_.isolation) {
     RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));
@@ -53,16 +73,7 @@ Result<void> Creation::prepare_isolation() {
       RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));
     }
     if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
-    for (auto [part, member] :
-         {std::pair{"linux", "maskedPaths"}, {"linux", "readonlyPaths"}, {"process", "rlimits"}})
-      if (auto it = reply.result.find(member); it != reply.result.end() && it->is_array())
-        for (const auto& item : *it) {
-          if (part == std::string_view("linux") ? !item.is_string() : !item.is_object())
-            return error("plugin misbehaved", plugin->path(),
-                         std::string("its result has another form than <rcrt/isolation.h> says: ") + member,
-                         EPROTO);
-          contributed_[part][member].push_back(item);
-        }
+    RCRT_TRY(contribute(reply.result, *plugin));
     drop_capabilities(reply.result.value("dropCapabilities", Json::array()), plugin->path());
     nodev_ = nodev_ || reply.result.value("nodev", false);
     if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())

@@ -206,7 +206,7 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
     return errno_error("cannot open network namespace of", container.name());
 
   Json request = network_request(container.config, network, index, "eth" + std::to_string(number));
-  // They are published where the container is alone, or on none of its networks yet.
+  // Published on one network: on this one where none of the container's has them yet.
   const bool published = std::ranges::any_of(container.state["networks"], [](const Json& other) {
     return !other["result"].value("ports", Json::array()).empty();
   });

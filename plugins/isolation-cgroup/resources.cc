@@ -339,9 +339,7 @@ Expected<Settings> convert(const Json& resources, bool updating) {
     if (!resources.is_object()) throw Bad{"linux.resources", "must be an object"};
     return Converter(resources, updating).run();
   } catch (const Bad& bad) {
-    const std::string value = sdk::value_at(resources, "linux.resources", bad.member);
-    return sdk::fail(EINVAL, "bad limit", bad.member,
-                     (value.empty() ? "it " : "it is " + value + ", and it ") + bad.why);
+    return sdk::fail_at(EINVAL, "bad limit", resources, "linux.resources", bad.member, bad.why);
   }
 }
 

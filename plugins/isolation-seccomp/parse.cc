@@ -281,9 +281,7 @@ sdk::Expected<Profile> parse_profile(const Json& json, const Target& target, con
          [&](const Json& entry, const std::string& here) { add_rule(profile, entry, target, here); });
     return profile;
   } catch (const Bad& bad) {
-    const std::string value = sdk::value_at(json, where, bad.path);
-    return sdk::fail(bad.code, "bad seccomp profile", bad.path,
-                     (value.empty() ? "it " : "it is " + value + ", and it ") + bad.why);
+    return sdk::fail_at(bad.code, "bad seccomp profile", json, where, bad.path, bad.why);
   }
 }
 

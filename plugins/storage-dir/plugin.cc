@@ -48,8 +48,7 @@ Status prepare(Call& call) {
                 "name a directory instead of an image, or use --storage=overlay");
   if (source[0] != '/') return fail(EINVAL, "the root directory is not an absolute path", source);
 
-  if (auto options = call.request().find("options"); options != call.request().end() && !options->empty())
-    return fail(EINVAL, "unknown storage option", options->begin().key(), "storage-dir has none");
+  if (Status refused = rcrt::sdk::refuse_options(call, "storage-dir"); !refused) return refused;
   UniqueFd directory(::open(source.c_str(), O_PATH | O_CLOEXEC));
   if (!directory)
     return fail_errno("cannot open the root directory", source,

@@ -79,8 +79,7 @@ Status settle_volatile(Call& call, const Request& request, int dir) {
 Status prepare(Call& call) {
   auto request = read_request(call);
   if (!request) return std::unexpected(request.error());
-  if (auto options = call.request().find("options"); options != call.request().end() && !options->empty())
-    return fail(EINVAL, "unknown storage option", options->begin().key(), "storage-overlay has none");
+  if (Status refused = rcrt::sdk::refuse_options(call, "storage-overlay"); !refused) return refused;
   fault_point("storage-overlay: begin");
   if (::mkdir(request->dir.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno("cannot create the container's storage", request->dir);

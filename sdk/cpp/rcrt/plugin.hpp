@@ -82,6 +82,14 @@ inline std::string value_at(const Json& document, const std::string& begins, con
   return text.size() > 80 ? text.substr(0, 80) + "..." : text;
 }
 
+// What is wrong with the value at such a place: "must be a string".
+[[nodiscard]] inline std::unexpected<Failure> fail_at(int code, std::string what, const Json& document,
+                                                      const std::string& begins, const std::string& place,
+                                                      const std::string& why) {
+  const std::string value = value_at(document, begins, place);
+  return fail(code, std::move(what), place, (value.empty() ? "it " : "it is " + value + ", and it ") + why);
+}
+
 // One call from the host. Lives as long as the call.
 class Call {
  public:
@@ -136,6 +144,13 @@ class Call {
   const rcrt_call* raw_;
   Json request_;
 };
+
+// For a storage plugin that has no options: the user's --storage-opt is an error.
+inline Status refuse_options(const Call& call, const std::string& plugin) {
+  auto options = call.request().find("options");
+  if (options == call.request().end() || options->empty()) return {};
+  return fail(EINVAL, "unknown storage option", options->begin().key(), plugin + " has none");
+}
 
 // Reports a failure to the host and gives the code to return.
 inline int report(const rcrt_call* raw, const Failure& failure) {
