@@ -84,7 +84,7 @@ void serve(int family, uint16_t port) {
   }
 }
 
-// What the server says, or "" when it cannot be reached. Retries while a server starts.
+// What the server says, or "" when it cannot be reached; the reason goes to the log.
 std::string ask(const std::string& host, uint16_t port) {
   int family = host.find(':') == std::string::npos ? AF_INET : AF_INET6;
   sockaddr_in6 v6{};
@@ -101,6 +101,7 @@ std::string ask(const std::string& host, uint16_t port) {
   char text[64];
   ssize_t size =
       connect(fd, address, family == AF_INET ? sizeof v4 : sizeof v6) == 0 ? read(fd, text, 64) : -1;
+  if (size < 0) fprintf(stderr, "%s port %u: %s\n", host.c_str(), port, strerror(errno));
   close(fd);
   return size > 0 ? std::string(text, static_cast<size_t>(size)) : "";
 }
@@ -260,8 +261,8 @@ TEST_F(BridgeTest, PublishedPortsKeepTheirSource) {
   for (int number : {80, 81})
     for (int family : {AF_INET, AF_INET6})
       servers.push_back(server.spawn([=] { serve(family, static_cast<uint16_t>(number)); }));
-  for (int i = 0; i < 100 && ask("127.0.0.1", 8081).empty(); ++i) usleep(20000);
-  for (int i = 0; i < 100 && ask("2001:db8::1", 8080).empty(); ++i) usleep(20000);
+  for (auto [host, number] : {std::pair{"127.0.0.1", 8080}, {"127.0.0.1", 8081}, {"2001:db8::1", 8080}})
+    for (int i = 0; i < 100 && ask(host, static_cast<uint16_t>(number)).empty(); ++i) usleep(20000);
   EXPECT_EQ(ask_from(*outside_, "203.0.113.1", 8080), "203.0.113.9");
   for (int i = 0; i < 5 && ask_from(*outside_, "2001:db8::1", 8080).empty(); ++i) sleep(1);  // neighbours
   EXPECT_EQ(ask_from(*outside_, "2001:db8::1", 8080), "2001:db8::9");
