@@ -8,6 +8,7 @@
 
 #include "base/undo.h"
 #include "core/engine.h"
+#include "core/environment.h"
 #include "core/files.h"
 #include "core/instructions.h"
 

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/environment.h"
+
 namespace rcrt {
 namespace {
 
@@ -81,17 +83,6 @@ Result<void> add_keys(Json& set, const std::string& value, const std::string& su
 }
 
 }  // namespace
-
-void set_variable(Json& env, const std::string& pair) {
-  const std::string key = pair.substr(0, pair.find('=') + 1);
-  if (!env.is_array()) env = Json::array();
-  for (Json& other : env)
-    if (other.is_string() && other.get_ref<const std::string&>().starts_with(key)) {
-      other = pair;
-      return;
-    }
-  env.push_back(pair);
-}
 
 Result<void> apply_instruction(Json& config, const std::string& instruction) {
   const size_t end = instruction.find_first_of(" =");

@@ -16,7 +16,4 @@ inline constexpr const char* kInstructions =
 // image-spec "config" object.
 Result<void> apply_instruction(Json& config, const std::string& instruction);
 
-// KEY=VALUE into an image-spec "Env", over what there is of that key.
-void set_variable(Json& env, const std::string& pair);
-
 }  // namespace rcrt

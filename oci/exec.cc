@@ -2,6 +2,7 @@
 // exec: a further process in a container.
 #include <unistd.h>
 
+#include "core/environment.h"
 #include "core/files.h"
 #include "core/oci/strict_json.h"
 #include "oci/command.h"

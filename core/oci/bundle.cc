@@ -95,15 +95,6 @@ Result<Bundle> read_bundle(const std::string& bundle, const std::string& config_
   return result;
 }
 
-void set_variable(Json& env, const std::string& variable) {
-  if (!env.is_array()) env = Json::array();
-  const std::string name = variable.substr(0, variable.find('=')) + "=";
-  std::erase_if(env.get_ref<Json::array_t&>(), [&](const Json& old) {
-    return old.is_string() && old.get_ref<const std::string&>().starts_with(name);
-  });
-  env.push_back(variable);
-}
-
 void add_home(Json& process, int root_fd) {
   Json& env = process["env"];
   if (env.is_null()) env = Json::array();

@@ -25,9 +25,6 @@ Result<void> normalise(Json& config, const std::string& bundle, std::string& roo
 // A mount of the configuration, which shows something that is there already.
 bool is_bind(const Json& mount);
 
-// A variable of that name takes the place of the one that is there.
-void set_variable(Json& env, const std::string& variable);
-
 // Appends HOME to process.env if it is not there, from the root's own /etc/passwd.
 void add_home(Json& process, int root_fd);
 

@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "base/undo.h"
+#include "core/environment.h"
 #include "core/files.h"
 #include "core/oci/hooks.h"
 #include "core/oci/intel_rdt.h"
