@@ -16,6 +16,8 @@
 namespace rcrt {
 namespace {
 
+constexpr size_t kNameDigits = 4;  // of the id, at the end of a generated name
+
 bool is_hex(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
@@ -115,21 +117,36 @@ std::vector<std::string> ContainerStore::ids() const {
 }
 
 std::string ContainerStore::name_owner(const std::string& name) const {
+  if (std::string id = link_of(name); !id.empty()) return id;
+  const size_t bar = name.rfind('_');
+  if (bar == std::string::npos || name.size() - bar != 1 + kNameDigits) return {};
+  for (const auto& id : ids()) {
+    if (generated_name(id) != name) continue;
+    // Unless it was given another one; half made or half removed it has no record of that.
+    auto config = read_json(paths_.container(id) + "/config.json");
+    if (!config || config->value("name", "") == name) return id;
+  }
+  return {};
+}
+
+std::string ContainerStore::link_of(const std::string& name) const {
   char id[65];
   ssize_t length = readlink((paths_.names() + "/" + name).c_str(), id, sizeof id);
   return length == 64 ? std::string(id, 64) : std::string();
 }
 
 Result<void> ContainerStore::take_name(const std::string& name, const std::string& id) const {
-  if (symlink(id.c_str(), (paths_.names() + "/" + name).c_str()) == 0) return {};
-  if (errno == EEXIST)
+  const bool generated = name == generated_name(id);
+  const bool taken = generated ? !link_of(name).empty() : !name_owner(name).empty();
+  if (!taken && (generated || symlink(id.c_str(), (paths_.names() + "/" + name).c_str()) == 0)) return {};
+  if (taken || errno == EEXIST)
     return error("container name is in use", name, "choose another or remove it with `rcrt rm " + name + "`",
                  EEXIST);
   return errno_error("cannot take container name", name);
 }
 
 void ContainerStore::give_up_name(const std::string& name, const std::string& id) const {
-  if (!name.empty() && name_owner(name) == id) unlink((paths_.names() + "/" + name).c_str());
+  if (!name.empty() && link_of(name) == id) unlink((paths_.names() + "/" + name).c_str());
 }
 
 Result<std::string> new_id() {
@@ -156,7 +173,7 @@ std::string generated_name(const std::string& id) {
                                         "sail",   "tender", "unit",   "valve", "wagon",  "yard"};
   auto number = [&](size_t at) { return std::stoul(id.substr(at, 4), nullptr, 16); };
   return std::string(first[number(0) % first.size()]) + "_" + second[number(4) % second.size()] + "_" +
-         id.substr(8, 4);
+         id.substr(8, kNameDigits);
 }
 
 }  // namespace rcrt

@@ -8,7 +8,8 @@
 //                             flock(2) of the folder itself: exclusive while somebody changes it
 //   <state>/containers/<id>/  state.json   its process and networks, while it runs
 //                             journal      what to undo
-//   <root>/names/<name>       symbolic link whose text is the id
+//   <root>/names/<name>       symbolic link whose text is the id; only for names somebody chose,
+//                             a generated name follows from the id
 #pragma once
 
 #include <sys/types.h>
@@ -75,13 +76,15 @@ class ContainerStore {
   Result<Container> load(const std::string& id) const;
   std::vector<std::string> ids() const;
 
-  // Takes a name for an id. EEXIST when another container has it.
+  // Takes a name for an id: chosen, or the one generated for it. EEXIST when another container has it.
   Result<void> take_name(const std::string& name, const std::string& id) const;
   // The id that has the name, or empty.
   std::string name_owner(const std::string& name) const;
   void give_up_name(const std::string& name, const std::string& id) const;
 
  private:
+  std::string link_of(const std::string& name) const;
+
   const Paths& paths_;
 };
 
