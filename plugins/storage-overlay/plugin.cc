@@ -2,7 +2,7 @@
 // storage-overlay: image layers below, the container's own changes above.
 //
 //   "dir"/upper   what the container changed
-//   "dir"/work    overlayfs' own
+//   "dir"/work    overlayfs' own; made after upper, so where it is upper is whole
 //   "dir"/lower   short links to the layers, when their names are too long
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -24,11 +24,6 @@ using sdk::fail;
 using sdk::fail_errno;
 using sdk::Status;
 
-Status make_directory(int parent, const char* name, const std::string& dir) {
-  if (::mkdirat(parent, name, 0700) == 0 || errno == EEXIST) return {};
-  return fail_errno("cannot create", dir + "/" + name);
-}
-
 // The root directory's own mode and owner are those of the upper directory: take them
 // from the uppermost layer. What is written there is not mapped.
 Status make_upper(const Request& request, int dir) {
@@ -41,17 +36,15 @@ Status make_upper(const Request& request, int dir) {
   if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "cannot use as a root directory", top);
   const uid_t uid = host_id(request.uids, info.st_uid);
   const gid_t gid = host_id(request.gids, info.st_gid);
-  // Nearly always it is at once as it must be.
-  if (::mkdirat(dir, "upper.new", info.st_mode & 0777) != 0 && errno != EEXIST)
+  if (::mkdirat(dir, "upper", info.st_mode & 0777) != 0 && errno != EEXIST)
     return fail_errno("cannot create", request.dir + "/upper");
   struct stat made;
-  const bool ready = ::fstatat(dir, "upper.new", &made, AT_SYMLINK_NOFOLLOW) == 0 &&
+  // Nearly always it is at once as it must be.
+  const bool ready = ::fstatat(dir, "upper", &made, AT_SYMLINK_NOFOLLOW) == 0 &&
                      made.st_mode == info.st_mode && made.st_uid == uid && made.st_gid == gid;
-  if (!ready && (::fchownat(dir, "upper.new", uid, gid, 0) != 0 ||
-                 ::fchmodat(dir, "upper.new", info.st_mode & 07777, 0) != 0))
+  if (!ready &&
+      (::fchownat(dir, "upper", uid, gid, 0) != 0 || ::fchmodat(dir, "upper", info.st_mode & 07777, 0) != 0))
     return fail_errno("cannot set owner and mode of", request.dir + "/upper");
-  if (::renameat(dir, "upper.new", dir, "upper") != 0)
-    return fail_errno("cannot create", request.dir + "/upper");
   return {};
 }
 
@@ -87,12 +80,12 @@ Status prepare(Call& call) {
   if (!dir) return fail_errno("cannot open the container's storage", request->dir);
   fault_point("storage-overlay: dir");
 
-  if (::faccessat(dir.get(), "upper", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (::faccessat(dir.get(), "work", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
     if (Status made = make_upper(*request, dir.get()); !made) return made;
+    if (::mkdirat(dir.get(), "work", 0700) != 0) return fail_errno("cannot create", request->dir + "/work");
   } else if (Status settled = settle_volatile(call, *request, dir.get()); !settled) {
     return settled;
   }
-  if (Status made = make_directory(dir.get(), "work", request->dir); !made) return made;
   fault_point("storage-overlay: folders");
 
   auto root = mount_overlay(*request);
