@@ -111,8 +111,7 @@ Result<void> Launcher::clone(const Json& spec, int cgroup) {
   Impl& impl = *impl_;
   auto early = early_plan(spec);
   if (!early) return {};
-  // SCHED_DEADLINE is for processes that may use them all.
-  if (spec["process"].contains("scheduler")) allow_all_cpus(impl.monitor);
+  allow_all_cpus(impl.monitor);  // the storage thread may keep the others busy
   UniqueFd theirs;
   RCRT_TRY(make_socket_pair(impl.sync, theirs));
   const bool terminal = spec["process"].value("terminal", false);
@@ -171,7 +170,6 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
 
 Result<void> Launcher::go() {
   Impl& impl = *impl_;
-  allow_all_cpus(impl.monitor, impl.process.pid);
   RCRT_TRY(set_sysctls_in(impl.process.netns.get(), impl.interface_sysctls));
   fault_point("launcher.go.before");
   // The child first: if we die in between, the monitor takes the container down.

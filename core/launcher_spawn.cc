@@ -124,10 +124,9 @@ Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected)
   return monitor;
 }
 
-void allow_all_cpus(SpawnedMonitor& monitor, pid_t container) {
+void allow_all_cpus(SpawnedMonitor& monitor) {
   if (!monitor.cpus) return;
-  for (pid_t pid : {monitor.pid, container})
-    if (pid > 0) sched_setaffinity(pid, sizeof *monitor.cpus, &*monitor.cpus);
+  sched_setaffinity(monitor.pid, sizeof *monitor.cpus, &*monitor.cpus);
   monitor.cpus.reset();
 }
 

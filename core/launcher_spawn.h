@@ -25,8 +25,8 @@ struct SpawnedMonitor {
 // `expected`: see Launcher::start().
 Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected);
 
-// It is confined to other CPUs than ours, to work beside us, and so is what it has started.
-void allow_all_cpus(SpawnedMonitor& monitor, pid_t container = -1);
+// Until then it is confined to other CPUs than ours, to begin beside us. Before it starts a process.
+void allow_all_cpus(SpawnedMonitor& monitor);
 
 // Why a monitor that was never heard of is gone: it could not be executed, else `what`.
 std::unexpected<Error> lost_monitor(const SpawnedMonitor& monitor, const char* what);
