@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// load, save, export, commit, diff.
+// import, load, save, export, commit, diff.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +24,15 @@ std::unexpected<Error> no_terminal() {
                "name a file with -o, or redirect the output", EINVAL);
 }
 
+// Standard input when that is the source, else -1.
+Result<int> input_of(const std::string& source) {
+  if (source != "-") return -1;
+  if (isatty(STDIN_FILENO))
+    return error("refusing to read an archive from a terminal", {}, "name a file, or redirect the input",
+                 EINVAL);
+  return STDIN_FILENO;
+}
+
 // Runs `write` on standard output, or on a file that is whole in the end or not there.
 Result<void> write_archive(const std::string& path, const std::function<Result<void>(int fd)>& write) {
   if (path.empty()) {
@@ -45,6 +54,25 @@ Result<void> write_archive(const std::string& path, const std::function<Result<v
 
 }  // namespace
 
+Result<int> import_command(Context& context, const std::vector<std::string>& args) {
+  const std::string usage = "rcrt import [--change INSTRUCTION] ROOTFS.tar|DIR|- NAME";
+  po::options_description own("Options of import");
+  own.add_options()("change,c", words("INSTRUCTION"), kInstructions)  //
+      ("quiet,q", toggle(), "print nothing");
+  RCRT_ASSIGN(auto line, context.parse(usage, own, args));
+  if (!line) return 0;
+  RCRT_TRY(need_words(*line, 2, 2, usage));
+  RCRT_ASSIGN(Engine* const engine, context.engine());
+  Json config = Json::object();
+  for (const auto& change : line->list("change")) RCRT_TRY(apply_instruction(config, change));
+  const std::string& source = line->words[0];
+  RCRT_ASSIGN(const int from, input_of(source));
+  RCRT_ASSIGN(const std::string id,
+              engine->import(from < 0 ? source : "standard input", from, line->words[1], config));
+  if (!line->flag("quiet")) printf("%s\n", id.c_str());
+  return 0;
+}
+
 Result<int> load_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt load [-i FILE | SOURCE]";
   po::options_description own("Options of load");
@@ -56,13 +84,11 @@ Result<int> load_command(Context& context, const std::vector<std::string>& args)
   const std::string source = line->has("input")    ? line->text("input")
                              : line->words.empty() ? "-"
                                                    : line->words[0];
-  if (source == "-" && isatty(STDIN_FILENO))
-    return error("refusing to read an archive from a terminal", {},
-                 "name a file with -i, or redirect the input", EINVAL);
+  RCRT_ASSIGN(const int from, input_of(source));
   RCRT_ASSIGN(const ProgressMode mode, progress_mode(*line));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   ProgressView view(mode);
-  RCRT_ASSIGN(const auto loaded, engine->load(source, source == "-" ? STDIN_FILENO : -1, "", view.sink()));
+  RCRT_ASSIGN(const auto loaded, engine->load(source, from, "", view.sink()));
   view.finish();
   if (mode == ProgressMode::json) return 0;
   for (const LoadedImage& image : loaded) {

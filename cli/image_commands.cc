@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// import, images, rmi, unpack.
+// images, rmi, unpack.
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -9,25 +9,8 @@
 #include "cli/format.h"
 #include "cli/image_filter.h"
 #include "cli/listing.h"
-#include "core/instructions.h"
 
 namespace rcrt::cli {
-
-Result<int> import_command(Context& context, const std::vector<std::string>& args) {
-  const std::string usage = "rcrt import [--change INSTRUCTION] ROOTFS.tar|DIR NAME";
-  po::options_description own("Options of import");
-  own.add_options()("change,c", words("INSTRUCTION"), kInstructions)  //
-      ("quiet,q", toggle(), "print nothing");
-  RCRT_ASSIGN(auto line, context.parse(usage, own, args));
-  if (!line) return 0;
-  RCRT_TRY(need_words(*line, 2, 2, usage));
-  RCRT_ASSIGN(Engine* const engine, context.engine());
-  Json config = Json::object();
-  for (const auto& change : line->list("change")) RCRT_TRY(apply_instruction(config, change));
-  RCRT_ASSIGN(std::string id, engine->import(line->words[0], line->words[1], config));
-  if (!line->flag("quiet")) printf("%s\n", id.c_str());
-  return 0;
-}
 
 Result<int> images_command(Context& context, const std::vector<std::string>& args) {
   const std::string usage = "rcrt images [OPTIONS] [NAME]";

@@ -181,7 +181,9 @@ class Engine {
   // when the plugin takes images. Changes nothing.
   Result<std::string> storage_source(const std::string& storage, const std::string& word,
                                      const Json& options);
-  Result<std::string> import(const std::string& source, const std::string& name, const Json& config);
+  // From a file or folder, or the archive in a descriptor (borrowed) if there is one.
+  Result<std::string> import(const std::string& source, int from, const std::string& name,
+                             const Json& config);
   Result<void> unpack(const std::string& name, const std::string& directory);
   // By name, that name; by id, the image. With the last name the image goes, unless a container
   // uses it and `force` is not set.

@@ -86,7 +86,7 @@ Result<Image> Engine::find_image(const std::string& reference, Missing missing) 
     planned.config = {{"config", config}};
     return planned;
   }
-  RCRT_TRY(import(paths_.embedded_image(), kEmbeddedName, config));
+  RCRT_TRY(import(paths_.embedded_image(), -1, kEmbeddedName, config));
   return images_.resolve(reference);
 }
 
@@ -110,17 +110,25 @@ Result<std::string> Engine::storage_source(const std::string& storage, const std
   return source;
 }
 
-Result<std::string> Engine::import(const std::string& source, const std::string& name, const Json& config) {
+Result<std::string> Engine::import(const std::string& source, int from, const std::string& name,
+                                   const Json& config) {
   RCRT_ASSIGN(std::string full, normalize_reference(name));
-  RCRT_ASSIGN(std::string from, absolute_path(source));
+  std::string path = source;
+  std::vector<rcrt_fd> fds;
+  if (from >= 0) {
+    fds.push_back({"in", from});
+  } else {
+    RCRT_ASSIGN(path, absolute_path(source));
+  }
   RCRT_TRY(make_folders(paths_.root));
   RCRT_ASSIGN(const ImagePlugin image, image_plugin());
   RCRT_ASSIGN(PluginReply reply, image.plugin->call(image.table->import, "import",
                                                     {{"root", paths_.root},
-                                                     {"source", from},
+                                                     {"source", path},
                                                      {"name", full},
                                                      {"config", config},
-                                                     {"limits", image_limits_}}));
+                                                     {"limits", image_limits_}},
+                                                    fds));
   return reply.result.value("id", "");
 }
 

@@ -45,7 +45,8 @@ typedef struct rcrt_image_v1 {
   size_t size;
 
   /* Makes a one-layer image from a root file system. Request: { "root", "source":
-   * a tar archive (any compression) or a directory, "name": "busybox:latest",
+   * a tar archive (any compression) or a directory; with a descriptor "in", which is the
+   * archive then, only what to call it in messages, "name": "busybox:latest",
    * "config": OCI image-spec "config" object, optional, "created": RFC 3339 time,
    * optional (now), "limits": { "entries", "path_bytes", "file_bytes", "total_bytes",
    * "ratio", "ratio_free_bytes", "window_bytes", "xattr_bytes", "directory_bytes" }, each

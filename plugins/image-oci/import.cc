@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/image_reference.h"
 #include "plugins/image-oci/decompress.h"
+#include "plugins/image-oci/digest.h"
 #include "plugins/image-oci/files.h"
 #include "plugins/image-oci/layer_intake.h"
 #include "plugins/image-oci/now.h"
@@ -42,6 +43,7 @@ Result<void> feed_archive(int source, LayerIntake& layer, const Limits& limits) 
 }
 
 Result<void> feed(const ImportRequest& request, LayerIntake& layer) {
+  if (request.from >= 0) return feed_archive(request.from, layer, request.limits);
   UniqueFd source(open(request.source.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!source) return errno_error("cannot open", request.source);
   struct stat info{};
@@ -76,6 +78,8 @@ Result<std::string> import_image(const ImportRequest& request) {
   if (!unpacked) return in_context(unpacked.error(), "cannot import", request.source);
   fault_point("image-oci: layer unpacked");
   const LayerFacts& layer = intake->facts();
+  if (layer.diff_hex == sha256_hex(""))
+    return error("cannot import an empty archive", request.source, "its writer may have failed", EBADMSG);
 
   const Json config = {
       {"created", created},

@@ -15,6 +15,7 @@ namespace rcrt::image_oci {
 
 struct ImportRequest {
   std::string root, source, name;
+  int from = -1;        // the archive (borrowed); `source` then only says what it is
   std::string created;  // RFC 3339; now when empty
   Json config = Json::object();
   Limits limits;

@@ -21,6 +21,7 @@ Status import_image(Call& call) {
   rcrt::image_oci::ImportRequest request;
   request.root = call.request().at("root").get<std::string>();
   request.source = call.request().at("source").get<std::string>();
+  request.from = call.fd("in");
   request.name = call.request().at("name").get<std::string>();
   request.created = call.text("created");
   if (auto config = call.request().find("config"); config != call.request().end() && !config->is_null())

@@ -179,6 +179,19 @@ TEST_F(ArchivesTest, StandardInputAndOutput) {
   EXPECT_THAT(refused.err, HasSubstr("standard output"));
 }
 
+TEST_F(ArchivesTest, ImportsFromStandardInput) {
+  ASSERT_EQ(run({"create", "--name", "source", "app:2"}).code, 0);
+  const std::string archive = run({"export", "source"}).out;
+  EXPECT_EQ(run({"rm", "source"}).code, 0);
+  EXPECT_EQ(run({"import", "-c", "CMD echo piped", "-", "piped"}, archive).code, 0);
+  EXPECT_EQ(run({"run", "--rm", "piped"}).out, "piped\n");
+  EXPECT_EQ(run({"rmi", "piped"}).code, 0);
+  Output nothing = run({"import", "-", "piped"});
+  EXPECT_EQ(nothing.code, 125);
+  EXPECT_THAT(nothing.err, HasSubstr("empty archive \"standard input\""));
+  EXPECT_EQ(run({"image", "exists", "piped"}).code, 1);
+}
+
 TEST_F(ArchivesTest, PullPushAndRunWithTransports) {
   const std::string second = id("app:2");
   Output pushed = run({"push", "app:2", "oci:" + path("out") + ":v2"});

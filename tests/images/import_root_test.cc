@@ -183,5 +183,13 @@ TEST_F(Import, WhiteoutsBecomeOverlaysAndLimitsHold) {
   EXPECT_EQ(host.errors, 1);
 }
 
+// What a program leaves that could not write its archive; one without entries is another thing.
+TEST_F(Import, AnEmptyFileIsNoArchive) {
+  std::ofstream(base_ + "/empty.tar");
+  EXPECT_NE(import(base_ + "/empty.tar", "empty"), 0);
+  EXPECT_NE(host.error_what.find("empty archive"), std::string::npos) << host.error_what;
+  EXPECT_EQ(import(make({}), "without-entries"), 0);
+}
+
 }  // namespace
 }  // namespace rcrt
