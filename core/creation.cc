@@ -140,6 +140,7 @@ Result<void> Creation::launch() {
   if (!options_.detach)
     request.stdio = {options_.interactive && options_.attach_in ? 0 : -1, options_.attach_out ? 1 : -1,
                      options_.attach_err ? 2 : -1};
+  request.open_input = options_.detach && options_.interactive;
   request.log_path = log_path(options_, paths(), id_);
   request.work_dir = paths().container_state(id_);
   request.exit_path = paths().container(id_) + "/exit.json";

@@ -49,6 +49,8 @@ struct LaunchRequest {
   // asks for a terminal: then the pty's master is console() here (attached), or
   // drained into log_path by the monitor (detached).
   std::array<int, 3> stdio = {-1, -1, -1};
+  // Instead of stdio[0], standard input to which nobody writes and which does not end.
+  bool open_input = false;
   // When set, stdout and stderr are pipes the monitor drains into this file
   // (created 0600, appended) and, if attached, into stdio[1] and stdio[2] too.
   std::string log_path;

@@ -134,10 +134,25 @@ Result<void> make_relay(int& write_place, int& read_place, Places& places) {
   return {};
 }
 
+// A pipe that is its own writer: who reads from it waits.
+Result<UniqueFd> endless_input() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("cannot make a pipe");
+  const UniqueFd read_end(ends[0]), write_end(ends[1]);
+  UniqueFd both(open(("/proc/self/fd/" + std::to_string(ends[0])).c_str(), O_RDWR | O_CLOEXEC));
+  if (!both) return errno_error("cannot open a pipe");
+  return both;
+}
+
 Result<void> place_streams(const LaunchRequest& request, bool terminal, PlanExtras& extras, Places& places) {
   RCRT_TRY(open_log(request, extras, places));
   if (terminal) return {};
-  extras.stdio[0] = places.borrow(request.stdio[0]);
+  if (request.open_input) {
+    RCRT_ASSIGN(UniqueFd input, endless_input());
+    extras.stdio[0] = places.own(std::move(input));
+  } else {
+    extras.stdio[0] = places.borrow(request.stdio[0]);
+  }
   if (request.log_path.empty()) {
     extras.stdio[1] = places.borrow(request.stdio[1]);
     extras.stdio[2] = places.borrow(request.stdio[2]);

@@ -88,6 +88,23 @@ TEST_F(CreateTest, AttachedStart) {
   EXPECT_TRUE(eventually([] { return run({"ps", "-aq"}).out.empty(); }));
 }
 
+// A detached container that was asked to keep its standard input open waits for it.
+TEST_F(CreateTest, DetachedInputStaysOpen) {
+  ASSERT_EQ(run({"run", "-d", "-i", "--name", "open", "busybox", "cat"}).code, 0);
+  create({"--name", "made", "-i"}, {"sh", "-c", "readlink /proc/$$/fd/0; read x; echo ended"});
+  EXPECT_EQ(run({"start", "made"}).code, 0);
+  EXPECT_TRUE(eventually([] { return run({"logs", "made"}).out.starts_with("pipe:"); }));
+  // Both would have ended as soon as they had an end of file.
+  EXPECT_TRUE(eventually([] {
+    return observe("cat /proc/" + state("open")["Pid"].dump() + "/wchan").find("pipe_read") !=
+           std::string::npos;
+  }));
+  for (const char* name : {"open", "made"}) {
+    EXPECT_EQ(state(name)["Running"], true) << name;
+    remove(name);
+  }
+}
+
 TEST_F(CreateTest, StartedAgain) {
   ASSERT_EQ(
       run({"run", "--name", "again", "--hostname", "h", "-v", "/kept", "-w", "/tmp", "busybox", "sh", "-c",
