@@ -193,7 +193,9 @@ Result<Engine*> Context::engine() {
 
 Result<Container> Context::container(const std::string& reference) {
   RCRT_ASSIGN(Engine* const engine, this->engine());
-  RCRT_ASSIGN(std::string id, engine->containers().find(reference));
+  auto found = engine->containers().find(reference);
+  if (!found && found.error().code == ENOENT) found.error().exit_code = 1;  // as the verbs of many containers
+  RCRT_ASSIGN(const std::string id, std::move(found));
   RCRT_TRY(engine->recover_one(id));
   return engine->containers().load(id);
 }

@@ -123,6 +123,8 @@ TEST_F(LifecycleTest, Logs) {
   EXPECT_EQ(run({"logs", "--tail=0", "talks"}).out, "");
   EXPECT_EQ(run({"logs", "-n", "100", "talks"}).out, run({"logs", "--tail", "all", "talks"}).out);
   expect_error(run({"logs", "--tail", "some", "talks"}), "some", 125);
+  for (const char* verb : {"logs", "port", "export", "diff", "stop", "inspect", "start"})
+    expect_error(run({verb, "nosuch"}), "nosuch");
   remove("talks");
 }
 
