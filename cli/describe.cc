@@ -48,13 +48,6 @@ void put_address(Json& network, const std::string& text, const std::string& gate
   network[six ? "IPv6Gateway" : "Gateway"] = gateway;
 }
 
-// Exposed ports that are not published.
-std::vector<std::string> only_exposed(const Container& container, const Json& published) {
-  auto ports = container.config.value("exposed", std::vector<std::string>());
-  std::erase_if(ports, [&](const std::string& port) { return published.contains(port); });
-  return ports;
-}
-
 Json network_settings(const Container& container) {
   Json settings = {{"IPAddress", ""},         {"IPPrefixLen", 0},         {"Gateway", ""},
                    {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},
@@ -73,8 +66,7 @@ Json network_settings(const Container& container) {
     if (first)
       for (const auto& [key, value] : network.items())
         if (settings.contains(key)) settings[key] = value;
-    if (auto ports = result.find("ports"); ports != result.end() && ports->is_array())
-      settings["Ports"].update(port_bindings(*ports, "0.0.0.0"));
+    settings["Ports"].update(port_bindings(ports_of(result)));
     first = false;
   }
   for (const auto& port : only_exposed(container, settings["Ports"])) settings["Ports"][port] = nullptr;
@@ -170,30 +162,6 @@ Json describe(const Container& container, const Paths& paths) {
             {"StopSignal", config.value("stopSignal", "")},
             {"StopTimeout", config.value("stopTimeout", 10)}}},
           {"NetworkSettings", network_settings(container)}};
-}
-
-std::vector<std::pair<std::string, std::string>> published_ports(const Container& container) {
-  std::vector<std::pair<std::string, std::string>> ports;
-  for (const auto& attached : container.state.value("networks", Json::array()))
-    for (const auto& port : attached["result"].value("ports", Json::array())) {
-      std::string ip = port.value("host_ip", "");
-      if (ip.find(':') != std::string::npos) ip = "[" + ip + "]";
-      ports.emplace_back(port_key(port),
-                         (ip.empty() ? "0.0.0.0" : ip) + ":" + std::to_string(port.value("host_port", 0)));
-    }
-  return ports;
-}
-
-std::string ports_text(const Container& container) {
-  std::string text;
-  Json published = Json::object();
-  for (const auto& [port, outside] : published_ports(container)) {
-    text += (text.empty() ? "" : ", ") + outside + "->" + port;
-    published[port] = true;
-  }
-  if (container.status == Status::running)
-    for (const auto& port : only_exposed(container, published)) text += (text.empty() ? "" : ", ") + port;
-  return text;
 }
 
 std::string status_text(const Container& container) {

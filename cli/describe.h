@@ -33,8 +33,13 @@ std::string command_text(const Container& container);
 
 // "80/tcp"
 std::string port_key(const Json& port);
-// Docker's form of published ports; `any` is the address where none was given.
-Json port_bindings(const Json& ports, const std::string& any);
+// Published ports of a network plugin's result. What is published on every address is there once for
+// each family of addresses that the container has, as 0.0.0.0 and as ::
+Json ports_of(const Json& result);
+// Docker's form of published ports.
+Json port_bindings(const Json& ports);
+// Exposed ports, "80/tcp", that are no members of `published`.
+std::vector<std::string> only_exposed(const Container& container, const Json& published);
 // HostConfig: what was asked for, as far as it does not come from the image.
 Json describe_host_config(const Container& container);
 

@@ -58,20 +58,6 @@ std::string mode_of(const Json& linux, const std::string& type, const char* own)
 
 }  // namespace
 
-std::string port_key(const Json& port) {
-  return std::to_string(port.value("container_port", 0)) + "/" + port.value("protocol", "tcp");
-}
-
-Json port_bindings(const Json& ports, const std::string& any) {
-  Json map = Json::object();
-  for (const auto& port : ports) {
-    const std::string ip = port.value("host_ip", "");
-    map[port_key(port)].push_back(
-        {{"HostIp", ip.empty() ? any : ip}, {"HostPort", std::to_string(port.value("host_port", 0))}});
-  }
-  return map;
-}
-
 Json describe_host_config(const Container& container) {
   const Json& config = container.config;
   const Json spec = member(config, "spec"), process = member(spec, "process"), linux = member(spec, "linux");
@@ -107,7 +93,7 @@ Json describe_host_config(const Container& container) {
           {"CapDrop", config.value("capDrop", Json::array())},
           {"SecurityOpt", config.value("securityOpt", Json::array())},
           {"NetworkMode", config.value("networks", std::vector<std::string>{"none"}).at(0)},
-          {"PortBindings", port_bindings(config.value("ports", Json::array()), "")},
+          {"PortBindings", port_bindings(config.value("ports", Json::array()))},
           {"PublishAllPorts", config.value("publishAll", false)},
           {"CgroupParent", config.value("cgroupParent", "")},
           {"Annotations", member(spec, "annotations")},

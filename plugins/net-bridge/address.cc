@@ -23,6 +23,10 @@ bool Address::is_any() const {
   return std::all_of(bytes.begin(), bytes.end(), [](uint8_t b) { return b == 0; });
 }
 
+bool Address::is_loopback() const {
+  return family == AF_INET ? bytes[0] == 127 : *this == Address::parse("::1");
+}
+
 std::string Address::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
   if (valid()) inet_ntop(family, bytes.data(), buffer, sizeof buffer);

@@ -23,6 +23,7 @@ struct Address {
   size_t size() const;  // bytes in use: 4 or 16
   int bits() const { return static_cast<int>(size()) * 8; }
   bool is_any() const;
+  bool is_loopback() const;
   std::string text() const;
   auto operator<=>(const Address&) const = default;
 };

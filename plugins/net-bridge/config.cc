@@ -91,9 +91,6 @@ Expected<Port> port_of(const Json& json) {
     auto address = Address::parse(port.host_ip);
     if (!address) return sdk::fail(EINVAL, "cannot publish a port: not an address", port.host_ip);
     port.host_ip = address->text();
-    if (port.host_ip == "::1")
-      return sdk::fail(ENOTSUP, "cannot publish a port on", "::1",
-                       "IPv6 does not route from the loopback: use 127.0.0.1");
   }
   port.host_port = static_cast<uint16_t>(host);
   port.container_port = static_cast<uint16_t>(container);

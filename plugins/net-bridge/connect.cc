@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "plugins/net-bridge/connect.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "base/fault.h"
 #include "base/result.h"
 #include "base/undo.h"
 #include "plugins/net-bridge/link.h"
+#include "plugins/net-bridge/loopback.h"
 #include "plugins/net-bridge/nft.h"
 #include "plugins/net-bridge/ports.h"
 #include "plugins/net-bridge/ruleset.h"
@@ -34,13 +34,6 @@ Json result_of(const Request& request, const Attachment& attachment, const Ready
           {"addresses", addresses},
           {"dns", {{"servers", Json::array()}, {"search", Json::array()}, {"options", Json::array()}}},
           {"ports", ports_json(attachment.ports)}};
-}
-
-bool answers_on_loopback(const Attachment& attachment) {
-  return attachment.v4.valid() &&
-         std::any_of(attachment.ports.begin(), attachment.ports.end(), [](const Port& port) {
-           return port.host_ip.empty() || port.host_ip == "0.0.0.0" || port.host_ip.starts_with("127.");
-         });
 }
 
 // Where the bridge lets router advertisements through (see ruleset.cc). Not always: looking a
@@ -142,7 +135,7 @@ Expected<Json> connect(Host& host, const Request& request, int netns) {
   fault_point("net-bridge: interface up");
   RCRT_TRY(wait_forwarding(host.route, attachment.host_link, ready->network.bridge));
   if (!attachment.ports.empty()) {
-    if (answers_on_loopback(attachment)) RCRT_TRY(allow_local_routing(ready->network.bridge));
+    RCRT_TRY(open_loopback(host.route, ready->bridge, attachment));
     RCRT_ASSIGN(Nft nft, Nft::load());
     fault_point("net-bridge: before the ports");
     if (std::string commands = port_commands("add", attachment); !commands.empty())

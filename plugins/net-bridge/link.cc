@@ -75,16 +75,22 @@ Message address_message(int link, const Address& address, int prefix) {
   return message;
 }
 
-Message default_route(int link, const Address& gateway) {
+Message route_message(uint8_t table, uint8_t type, const Address& address, int attribute) {
   Message message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
   rtmsg info{};
-  info.rtm_family = static_cast<uint8_t>(gateway.family);
-  info.rtm_table = RT_TABLE_MAIN;
+  info.rtm_family = static_cast<uint8_t>(address.family);
+  info.rtm_table = table;
   info.rtm_protocol = RTPROT_STATIC;
   info.rtm_scope = RT_SCOPE_UNIVERSE;
-  info.rtm_type = RTN_UNICAST;
+  info.rtm_type = type;
+  if (attribute == RTA_DST) info.rtm_dst_len = static_cast<uint8_t>(address.bits());
   message.header(&info, sizeof info);
-  message.put(RTA_GATEWAY, gateway.bytes.data(), gateway.size());
+  message.put(attribute, address.bytes.data(), address.size());
+  return message;
+}
+
+Message default_route(int link, const Address& gateway) {
+  Message message = route_message(RT_TABLE_MAIN, RTN_UNICAST, gateway, RTA_GATEWAY);
   message.put_u32(RTA_OIF, static_cast<uint32_t>(link));
   return message;
 }
@@ -243,6 +249,17 @@ Status configure_inside(Netlink& inside, const Attachment& attachment, const Net
     if (codes[i] == 0 || (i >= routes && codes[i] == EEXIST)) continue;
     return sdk::fail(codes[i], with_text(what[i], inside), attachment.interface);
   }
+  return {};
+}
+
+Status add_local_route(Netlink& route, const Link& link, const Address& address) {
+  constexpr uint32_t kMetric = 2048;  // after the loopback's own
+  Message message = route_message(RT_TABLE_LOCAL, RTN_LOCAL, address, RTA_DST);
+  message.put_u32(RTA_PRIORITY, kMetric);
+  message.put_u32(RTA_OIF, static_cast<uint32_t>(link.index));
+  RCRT_ASSIGN(int code, route.request(std::move(message)));
+  if (code != 0 && code != EEXIST)
+    return sdk::fail(code, with_text("cannot route to " + address.text(), route), link.name);
   return {};
 }
 

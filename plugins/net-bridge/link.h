@@ -55,6 +55,8 @@ Status wait_forwarding(Netlink& route, const std::string& name, const std::strin
 // Addresses, loopback and interface up, default routes; `inside` is a socket in the
 // container's namespace.
 Status configure_inside(Netlink& inside, const Attachment& attachment, const Network& network);
+// The host takes packets to the address that come in through the link; no failure when it does.
+Status add_local_route(Netlink& route, const Link& link, const Address& address);
 struct Route {
   Subnet destination;  // prefix 0: default
   int link = 0;

@@ -21,8 +21,8 @@ table inet rcrt {
   map anyports4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
   map anyports6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
 
-  # The bridges route 127.0.0.0/8 (a published port answers on 127.0.0.1), so nothing that
-  # arrives through one may be addressed to it.
+  # The bridges route 127.0.0.0/8 and ::1 (a published port answers there), so nothing that
+  # arrives through one may be addressed to them.
   chain martians {
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges ip daddr 127.0.0.0/8 drop
@@ -40,10 +40,9 @@ table inet rcrt {
     ip daddr != 127.0.0.0/8 fib daddr type local jump publish
     ip6 daddr != ::1 fib daddr type local jump publish
   }
-  # From the host itself. No address of the host reaches ::1 through a bridge.
+  # From the host itself.
   chain output {
     type nat hook output priority -100; policy accept;
-    ip6 daddr ::1 accept
     fib daddr type local jump publish
   }
   chain postrouting {
@@ -53,6 +52,7 @@ table inet rcrt {
     # the host's loopback; and a container that calls its neighbour by the host's address,
     # whose answer would not come back through the host (this hook does not know iifname)
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
+    oifname @bridges ip6 saddr ::1 masquerade
     ip saddr @subnets4 oifname @bridges ct status dnat masquerade
     ip6 saddr @subnets6 oifname @bridges ct status dnat masquerade
   }
@@ -69,6 +69,9 @@ table inet rcrt {
   }
 }
 )";
+
+// Before the other rules of chain output: who calls ::1 is told at once that nobody listens there.
+constexpr const char* kNoLoopbackText = "insert rule inet rcrt output ip6 daddr ::1 accept\n";
 
 constexpr const char* kQuietText = R"(
 table bridge rcrt {
@@ -127,7 +130,9 @@ bool is_ours(const Table& table) {
   return table.name == kTable && (table.family == "inet" || table.family == "bridge");
 }
 
-std::string table_commands(bool there) { return anew("inet rcrt", there) + kTableText; }
+std::string table_commands(bool there, bool ipv6_loopback) {
+  return anew("inet rcrt", there) + kTableText + (ipv6_loopback ? "" : kNoLoopbackText);
+}
 std::string quiet_commands(bool there) { return anew("bridge rcrt", there) + kQuietText; }
 std::string delete_table_command() { return "delete table inet rcrt\n"; }
 std::string delete_quiet_commands() { return "add table bridge rcrt\ndelete table bridge rcrt\n"; }

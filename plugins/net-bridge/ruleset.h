@@ -16,7 +16,8 @@ inline constexpr const char* kTable = "rcrt";
 bool is_ours(const Table& table);
 
 // Makes the table, anew if it is there, empty of elements, in one transaction with whatever follows.
-std::string table_commands(bool there);
+// `ipv6_loopback`: published ports answer on ::1.
+std::string table_commands(bool there, bool ipv6_loopback);
 std::string delete_table_command();
 // The same of table bridge rcrt; it is deleted whether or not it exists.
 std::string quiet_commands(bool there);

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "plugins/net-bridge/backup.h"
 #include "plugins/net-bridge/files.h"
+#include "plugins/net-bridge/loopback.h"
 #include "plugins/net-bridge/nft.h"
 #include "plugins/net-bridge/plan.h"
 #include "plugins/net-bridge/ruleset.h"
@@ -47,12 +48,6 @@ Expected<std::vector<Known>> known_networks(Host& host) {
     list.push_back(std::move(known));
   }
   return list;
-}
-
-bool wants_loopback(const Attachment& attachment) {
-  return std::any_of(attachment.ports.begin(), attachment.ports.end(), [](const Port& port) {
-    return port.host_ip.empty() || port.host_ip == "0.0.0.0" || port.host_ip.starts_with("127.");
-  });
 }
 
 // The bridge as it must be; made when it is not there. Gives it.
@@ -101,7 +96,7 @@ Status rebuild_table(Host& host, std::vector<Known>& networks) {
   for (Known& known : networks) RCRT_TRY(known.files.mark(""));
   RCRT_TRY(write_file(host.state.own(), kTableFile, "new"));
   fault_point("net-bridge: before the table");
-  std::string commands = table_commands(handle.has_value());
+  std::string commands = table_commands(handle.has_value(), can_answer_on_ipv6_loopback());
   for (const Known& known : networks) {
     if (known.network.bridge.empty()) continue;
     commands += network_commands("add", known.network);
@@ -209,7 +204,7 @@ Status rebuild(Host& host) {
     if (!known.network.internal) RCRT_TRY(enable_forwarding(host.state, known.network.v6.subnet.valid()));
     RCRT_ASSIGN(Link bridge, ensure_bridge(host, known.network, true));
     for (const Attachment& attachment : known.attachments) {
-      if (wants_loopback(attachment)) RCRT_TRY(allow_local_routing(known.network.bridge));
+      RCRT_TRY(open_loopback(host.route, bridge, attachment));
       RCRT_ASSIGN(auto link, find_link(host.route, attachment.host_link));
       if (link && link->master != bridge.index) RCRT_TRY(set_master(host.route, link->name, bridge.index));
     }

@@ -52,6 +52,8 @@ TEST(ParsePublish, Forms) {
   EXPECT_THAT(published("127.0.0.1:8080:80"), ElementsAre("127.0.0.1|8080|80|tcp"));
   EXPECT_THAT(published("127.0.0.1::80"), ElementsAre("127.0.0.1|0|80|tcp"));
   EXPECT_THAT(published("[::1]:8080:80"), ElementsAre("::1|8080|80|tcp"));
+  EXPECT_THAT(published("[::1]::80"), ElementsAre("::1|0|80|tcp"));
+  EXPECT_THAT(published("[::]:53:53/udp"), ElementsAre("::|53|53|udp"));
   EXPECT_THAT(published("8000-8002:80-82"), ElementsAre("|8000|80|tcp", "|8001|81|tcp", "|8002|82|tcp"));
   EXPECT_THAT(published("65535"), ElementsAre("|0|65535|tcp"));
 }

@@ -145,7 +145,11 @@ TEST_F(ConnectTest, ListsNetworks) {
   Output output = run({"network", "inspect", "nosuch"});
   EXPECT_NE(output.code, 0);
   EXPECT_THAT(output.err, HasSubstr("nosuch"));
-  expect_refused(run({"network", "connect", "bridge", "nosuch"}), "nosuch");
+  for (const char* verb : {"connect", "disconnect"}) {
+    Output absent = run({"network", verb, "bridge", "nosuch"});
+    EXPECT_EQ(absent.code, 1) << verb;
+    EXPECT_THAT(absent.err, HasSubstr("no such container \"nosuch\""));
+  }
 }
 
 TEST_F(ConnectTest, TeardownGivesTheHostBackWhileContainersLiveOn) {
@@ -190,7 +194,7 @@ TEST_F(ConnectTest, PortsComeBackWithTheNetwork) {
   expect_done(run({"network", "disconnect", "bridge", "server"}));
   EXPECT_EQ(fetch("http://203.0.113.1:8080/i"), "");
   expect_done(run({"network", "connect", "bridge", "server"}));
-  EXPECT_EQ(run({"port", "server"}).out, "80/tcp -> 0.0.0.0:8080\n");
+  EXPECT_EQ(run({"port", "server"}).out, "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n");
   EXPECT_TRUE(eventually([] { return fetch("http://203.0.113.1:8080/i") == "hello\n"; }));
   expect_done(run({"rm", "-f", "server"}));
 }

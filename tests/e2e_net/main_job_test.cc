@@ -65,6 +65,7 @@ TEST_F(MainJobTest, AServerIsReachedFromEverywhere) {
   EXPECT_EQ(sh({"--net=bridge"}, "wget -qO- http://[" + ip6 + "]/i").out, "hello\n");
   EXPECT_EQ(sh({"--net=bridge"}, "wget -qO- http://203.0.113.1:8080/i").out, "hello\n") << "through the host";
   EXPECT_EQ(fetch("http://127.0.0.1:8080/i"), "hello\n");
+  EXPECT_EQ(fetch("http://[::1]:8080/i"), "hello\n");
   EXPECT_EQ(fetch("http://203.0.113.1:8080/i"), "hello\n");
   EXPECT_EQ(fetch("http://[2001:db8::1]:8080/i"), "hello\n");
   EXPECT_THAT(logs("server"), Not(HasSubstr("203.0.113.9]")));
@@ -78,6 +79,7 @@ TEST_F(MainJobTest, AServerIsReachedFromEverywhere) {
       << logs("server");
   EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
   EXPECT_EQ(fetch("http://127.0.0.1:8080/i"), "") << "unpublished";
+  EXPECT_EQ(fetch("http://[::1]:8080/i"), "");
 }
 
 // Answers each datagram with the address it came from.
@@ -163,18 +165,51 @@ TEST_F(MainJobTest, APortInUseIsAnErrorThatSaysWhose) {
   EXPECT_EQ(run({"rm", "-f", "first"}).code, 0);
 }
 
+TEST_F(MainJobTest, PublishesOnIpv6Addresses) {
+  start_server("server", {"-p", "[::1]:8080:80", "-p", "[2001:db8::1]:8081:80", "-p", "[::]:8082:80", "-p",
+                          "[::1]::80"});
+  for (const char* url : {"http://[::1]:8080/i", "http://[2001:db8::1]:8081/i", "http://[::1]:8082/i",
+                          "http://[2001:db8::1]:8082/i"})
+    EXPECT_EQ(fetch(url), "hello\n") << url;
+  for (const char* url : {"http://127.0.0.1:8080/i", "http://[2001:db8::1]:8080/i", "http://[::1]:8081/i",
+                          "http://127.0.0.1:8082/i", "http://203.0.113.1:8082/i"})
+    EXPECT_EQ(fetch(url), "") << url;
+  const Json bindings = stage->inspect("server")["NetworkSettings"]["Ports"]["80/tcp"];
+  ASSERT_EQ(bindings.size(), 4u) << bindings;
+  EXPECT_EQ(bindings[0], (Json{{"HostIp", "::1"}, {"HostPort", "8080"}}));
+  const std::string chosen = bindings[3].value("HostPort", "");
+  EXPECT_EQ(fetch("http://[::1]:" + chosen + "/i"), "hello\n");
+  EXPECT_THAT(run({"ps"}).out,
+              HasSubstr("[::1]:8080->80/tcp, [2001:db8::1]:8081->80/tcp, [::]:8082->80/tcp"));
+  EXPECT_EQ(run({"port", "server", "80"}).out,
+            "[::1]:8080\n[2001:db8::1]:8081\n[::]:8082\n[::1]:" + chosen + "\n");
+  EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
+}
+
+// Where bridged packets pass through the host's IPv6 rules, as docker may have it.
 TEST_F(MainJobTest, RefusesAPortThatNobodyCouldReach) {
+  const char* kSwitch = "/proc/sys/net/bridge/bridge-nf-call-ip6tables";
+  if (access(kSwitch, W_OK) != 0) GTEST_SKIP() << "no br_netfilter here";
+  ASSERT_EQ(observe(std::string("echo 1 >") + kSwitch), "");
   Output output = run({"--net=bridge", "run", "--rm", "-p", "[::1]:8080:80", "busybox", "true"});
   EXPECT_EQ(output.code, 125) << output;
   EXPECT_THAT(output.err, HasSubstr("use 127.0.0.1"));
   EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
+  EXPECT_TRUE(eventually([] { return difference().empty(); })) << difference();
+  // Who calls [::1] is refused at once, and may try 127.0.0.1.
+  start_server("server", {"-p", "8080:80"});
+  EXPECT_THAT(observe("busybox wget -O- http://[::1]:8080/i 2>&1"), HasSubstr("Connection refused"));
+  EXPECT_EQ(fetch("http://127.0.0.1:8080/i"), "hello\n");
+  EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
+  EXPECT_EQ(observe(std::string("echo 0 >") + kSwitch), "");
 }
 
 TEST_F(MainJobTest, ShowsThePortTheNetworkChose) {
   start_server("server", {"-p", "80"});
   Json bindings = stage->inspect("server")["NetworkSettings"]["Ports"]["80/tcp"];
-  ASSERT_EQ(bindings.size(), 1u) << bindings;
+  ASSERT_EQ(bindings.size(), 2u) << bindings;
   std::string port = bindings[0].value("HostPort", "");
+  EXPECT_EQ(bindings[1], (Json{{"HostIp", "::"}, {"HostPort", port}}));
   EXPECT_GT(atoi(port.c_str()), 1023);
   EXPECT_EQ(fetch("http://127.0.0.1:" + port + "/i"), "hello\n");
   EXPECT_THAT(run({"ps"}).out, HasSubstr(":" + port + "->80/tcp"));
@@ -183,8 +218,9 @@ TEST_F(MainJobTest, ShowsThePortTheNetworkChose) {
 
 TEST_F(MainJobTest, PortSaysWhere) {
   start("server", {"-p", "8080:80", "-p", "127.0.0.1:9090:90/udp"});
-  EXPECT_EQ(run({"port", "server"}).out, "80/tcp -> 0.0.0.0:8080\n90/udp -> 127.0.0.1:9090\n");
-  EXPECT_EQ(run({"port", "server", "80"}).out, "0.0.0.0:8080\n");
+  EXPECT_EQ(run({"port", "server"}).out,
+            "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n90/udp -> 127.0.0.1:9090\n");
+  EXPECT_EQ(run({"port", "server", "80"}).out, "0.0.0.0:8080\n[::]:8080\n");
   EXPECT_EQ(run({"port", "server", "90/udp"}).out, "127.0.0.1:9090\n");
   Output none = run({"port", "server", "90/tcp"});
   EXPECT_EQ(none.code, 125);
@@ -210,8 +246,9 @@ TEST_F(MainJobTest, PublishesAllThatIsExposed) {
   ASSERT_EQ(ports.size(), 4u) << ports;
   std::string port = ports["80/tcp"][0].value("HostPort", "");
   EXPECT_TRUE(eventually([&] { return fetch("http://127.0.0.1:" + port + "/i") == "hello\n"; })) << ports;
-  EXPECT_EQ(ports["82/tcp"], (Json{{{"HostIp", "0.0.0.0"}, {"HostPort", "8082"}}}));
-  EXPECT_EQ(ports["90/udp"].size(), 1u);
+  EXPECT_EQ(ports["82/tcp"],
+            (Json{{{"HostIp", "0.0.0.0"}, {"HostPort", "8082"}}, {{"HostIp", "::"}, {"HostPort", "8082"}}}));
+  EXPECT_EQ(ports["90/udp"].size(), 2u);
   EXPECT_THAT(run({"ps"}).out, HasSubstr("0.0.0.0:" + port + "->80/tcp"));
   EXPECT_EQ(run({"rm", "-f", "server"}).code, 0);
   EXPECT_EQ(fetch("http://127.0.0.1:" + port + "/i"), "") << "unpublished";

@@ -50,6 +50,32 @@ TEST_F(SecurityTest, ALoopbackPortIsForTheHostAlone) {
   EXPECT_EQ(run({"rm", "-f", "--all"}).code, 0);
 }
 
+// The same of ::1, to which the host has a route through the bridge for answers.
+TEST_F(SecurityTest, AnIpv6LoopbackPortIsForTheHostAlone) {
+  start_server("server", {"-p", "[::1]:8081:80", "-p", "8080:80"});
+  pid_t attacker = start("attacker", {});
+  stage->file("i", "hello\n");
+  Process local({"/usr/bin/busybox", "httpd", "-f", "-p", "[::1]:8082", "-h", stage->dir()}, {});
+  EXPECT_TRUE(eventually([] { return fetch("http://[::1]:8082/i") != ""; }));
+  EXPECT_EQ(fetch("http://[::1]:8081/i"), "hello\n");
+  EXPECT_TRUE(eventually([] { return fetch_from(*outside, "http://[2001:db8::1]:8080/i") != ""; }));
+  EXPECT_EQ(fetch_from(*outside, "http://[2001:db8::1]:8081/i"), "");
+  const char* kReroute = "ip -6 addr del ::1/128 dev lo; ip -6 route add ::1 via ";
+  EXPECT_EQ(outside->observe(kReroute + std::string("2001:db8::1 src 2001:db8::9")), "");
+  for (const char* port : {"8080", "8081", "8082"})
+    EXPECT_EQ(fetch_from(*outside, std::string("http://[::1]:") + port + "/i"), "") << port;
+  const std::string gateway = setting("attacker", "IPv6Gateway"),
+                    ip = setting("attacker", "GlobalIPv6Address");
+  EXPECT_EQ(inside(attacker, kReroute + gateway + " src " + ip), "");
+  for (const char* port : {"8080", "8081", "8082"})
+    EXPECT_THAT(
+        inside(attacker, std::string("busybox timeout 3 busybox wget -qO- http://[::1]:") + port + "/i"),
+        Not(HasSubstr("hello")))
+        << port;
+  EXPECT_EQ(outside->observe("ip -6 route del ::1; ip -6 addr add ::1/128 dev lo"), "");
+  EXPECT_EQ(run({"rm", "-f", "--all"}).code, 0);
+}
+
 TEST_F(SecurityTest, WhatIsNotPublishedIsNotReachedFromOutside) {
   start_server("server", {"-p", "8080:80"});
   std::string ip = setting("server", "IPAddress"), ip6 = setting("server", "GlobalIPv6Address");
