@@ -31,6 +31,14 @@ void hold_signals(bool proxy) {
   signal(SIGPIPE, SIG_IGN);
 }
 
+void release_signals(bool proxy) {
+  const sigset_t set = handled_signals(proxy);
+  const timespec now{};
+  while (sigtimedwait(&set, nullptr, &now) > 0) {
+  }
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 Result<ExitRecord> attach(Running& running, bool proxy) {
   sigset_t set = handled_signals(proxy);
   UniqueFd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));

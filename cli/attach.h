@@ -10,6 +10,8 @@ namespace rcrt::cli {
 // Blocks the signals a client forwards, so that none is lost between the start of the
 // container and attach(). With `proxy` false it forwards none.
 void hold_signals(bool proxy = true);
+// They are for us again; those that nobody has forwarded are forgotten.
+void release_signals(bool proxy = true);
 
 // Until the container has ended.
 Result<ExitRecord> attach(Running& running, bool proxy = true);

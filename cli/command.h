@@ -33,8 +33,11 @@ class Context {
 
   // The engine for the global options; made at first use.
   Result<Engine*> engine();
-  // The container a user named.
+  // The container a user named, recovered as recover() does.
   Result<Container> container(const std::string& reference);
+  // Rolls a container back that is half made or dead, but waits only so long for plugins: a warning
+  // says so.
+  Result<void> recover(const std::string& id);
 
   // At the end of a command: leaves a process behind that takes down what is shared on the
   // networks that containers left, if nobody has come by then.

@@ -7,10 +7,17 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/own_process.h"
 #include "core/files.h"
 #include "core/process.h"
 
 namespace rcrt::cli {
+
+namespace {
+
+constexpr int kRemovalPatience = 30'000;  // milliseconds
+
+}  // namespace
 
 Result<int> stop_command(Context& context, const std::vector<std::string>& args) {
   po::options_description own("Options of stop");
@@ -65,12 +72,18 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
     const auto id = engine->containers().find(name);
     if (!id && id.error().code == ENOENT && (force || line->flag("all"))) return {};
     if (!id) return std::unexpected(id.error());
-    auto removed = engine->remove(*id, force, line->flag("volumes"));
+    auto removed = in_own_process(*engine, kRemovalPatience,
+                                  [&] { return engine->remove(*id, force, line->flag("volumes")); });
     // Its monitor may be quicker than we are.
     bool gone = !removed && removed.error().code == ENOENT &&
                 access(engine->paths().container(*id).c_str(), F_OK) != 0;
     if (gone && (force || line->flag("all"))) return {};
-    RCRT_TRY(std::move(removed));
+    RCRT_ASSIGN(const pid_t late, std::move(removed));
+    if (late > 0) {
+      kill(late, SIGKILL);
+      return error("gave up the removal after " + std::to_string(kRemovalPatience / 1000) + " seconds", name,
+                   "a plugin may hang: mend it, or take its file away and use rm -f");
+    }
     printf("%s\n", name.c_str());
     return {};
   });

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // create, start.
-#include "cli/attach.h"
 #include "cli/command.h"
 #include "cli/foreground.h"
 #include "cli/progress.h"
@@ -47,7 +46,7 @@ Result<int> start_command(Context& context, const std::vector<std::string>& args
                    EINVAL);
     RCRT_ASSIGN(const Container container, context.container(line->words[0]));
     const bool proxy = !line->has("sig-proxy") || line->flag("sig-proxy");
-    hold_signals(proxy);
+    hand_over_signals(*engine, proxy);
     RCRT_ASSIGN(Running running, engine->start(container.id, client));
     return stay_with(context, running, proxy);
   }

@@ -8,9 +8,19 @@
 
 namespace rcrt::cli {
 
+void hand_over_signals(Engine& engine, bool proxy) {
+  engine.set_handover([proxy](bool to_container) {
+    if (to_container)
+      hold_signals(proxy);
+    else
+      release_signals(proxy);
+  });
+}
+
 Result<int> stay_with(Context& context, Running& running, bool proxy) {
   RCRT_ASSIGN(Engine* const engine, context.engine());
   RCRT_ASSIGN(const ExitRecord record, attach(running, proxy));
+  release_signals(proxy);
   bool cleaned = false;
   auto clean_up = [&] {
     if (std::exchange(cleaned, true)) return;

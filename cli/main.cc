@@ -11,6 +11,7 @@
 #include "base/standard_streams.h"
 #include "cli/command.h"
 #include "cli/loader_variables.h"
+#include "cli/own_process.h"
 
 namespace rcrt::cli {
 
@@ -19,6 +20,8 @@ namespace {
 // Shared network objects stay this long after a container, so that runs in a row do not
 // pay for taking them down and making them again (docs/adr/0004).
 constexpr int kIdleMilliseconds = 1000, kIdleInTests = 100;
+
+constexpr int kRecoveryPatience = 2'000;  // milliseconds
 
 const std::vector<Command> kCommands = {
     {"run", "create and start a container", run_command},
@@ -183,9 +186,10 @@ Result<Engine*> Context::engine() {
   bool debug = globals.debug;
   engine_ = std::make_unique<Engine>(
       std::move(paths), [debug](rcrt_log_level level, std::string_view plugin, std::string_view line) {
+        const std::string from = plugin == "rcrt" ? "" : std::string(plugin) + ": ";
         if (level == RCRT_LOG_WARNING || debug)
-          fprintf(stderr, "rcrt: %s%.*s: %.*s\n", level == RCRT_LOG_WARNING ? "warning: " : "",
-                  static_cast<int>(plugin.size()), plugin.data(), static_cast<int>(line.size()), line.data());
+          fprintf(stderr, "rcrt: %s%s%.*s\n", level == RCRT_LOG_WARNING ? "warning: " : "", from.c_str(),
+                  static_cast<int>(line.size()), line.data());
       });
   if (const char* limits = getenv("RCRT_IMAGE_LIMITS")) RCRT_TRY(engine_->set_image_limits(limits));
   return engine_.get();
@@ -196,8 +200,20 @@ Result<Container> Context::container(const std::string& reference) {
   auto found = engine->containers().find(reference);
   if (!found && found.error().code == ENOENT) found.error().exit_code = 1;  // as the verbs of many containers
   RCRT_ASSIGN(const std::string id, std::move(found));
-  RCRT_TRY(engine->recover_one(id));
+  RCRT_TRY(recover(id));
   return engine->containers().load(id);
+}
+
+Result<void> Context::recover(const std::string& id) {
+  RCRT_ASSIGN(Engine* const engine, this->engine());
+  RCRT_ASSIGN(const bool needed, engine->needs_recovery(id));
+  if (!needed) return {};
+  RCRT_ASSIGN(const pid_t late,
+              in_own_process(*engine, kRecoveryPatience, [&] { return engine->recover_one(id); }));
+  if (late > 0)
+    print_warning("a plugin may hang: process " + std::to_string(late) + " goes on rolling back container " +
+                  id.substr(0, 12));
+  return {};
 }
 
 void Context::idle_networks_later() {

@@ -72,7 +72,7 @@ Result<int> ps_command(Context& context, const std::vector<std::string>& args) {
   std::vector<Container> containers;
   for (const auto& id : engine->containers().ids()) {
     // A dead one is rolled back by whoever meets it.
-    if (auto treated = engine->recover_one(id); !treated) print_warning(treated.error().message());
+    if (auto treated = context.recover(id); !treated) print_warning(treated.error().message());
     auto container = engine->containers().load(id);
     if (!container) continue;                                                      // removed meanwhile
     if (container->config.empty() && container->status != Status::dead) continue;  // on its way in or out

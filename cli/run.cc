@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "cli/attach.h"
 #include "cli/command.h"
 #include "cli/foreground.h"
 #include "cli/progress.h"
@@ -25,7 +24,7 @@ Result<int> run_command(Context& context, const std::vector<std::string>& args) 
     return 0;
   }
   const bool proxy = !line->has("sig-proxy") || line->flag("sig-proxy");
-  if (!options.detach) hold_signals(proxy);
+  if (!options.detach) hand_over_signals(*engine, proxy);
   RCRT_ASSIGN(Running running, engine->start(options, policy));
   progress.finish();
   if (options.detach) {

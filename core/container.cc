@@ -12,6 +12,7 @@
 
 #include "core/files.h"
 #include "core/process.h"
+#include "core/run_options.h"
 
 namespace rcrt {
 namespace {
@@ -20,6 +21,20 @@ constexpr size_t kNameDigits = 4;  // of the id, at the end of a generated name
 
 bool is_hex(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// A hint: the process that has a lock on the file.
+std::string who_has(int fd) {
+  struct stat st;
+  auto locks = read_file("/proc/locks");
+  if (fstat(fd, &st) != 0 || !locks) return {};
+  for (const auto& line : split_words(*locks, '\n')) {
+    int pid = 0;
+    unsigned long inode = 0;
+    if (sscanf(line.c_str(), "%*s FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 && inode == st.st_ino)
+      return "process " + std::to_string(pid) + " has it: a plugin may hang there; end that process";
+  }
+  return {};
 }
 
 }  // namespace
@@ -48,16 +63,24 @@ UniqueFd Container::open_monitor() const {
 }
 
 Result<ContainerLock> ContainerLock::acquire(const Paths& paths, const std::string& id, Mode mode,
-                                             bool wait) {
+                                             int timeout_ms) {
   // The folder itself: a lock file in it could be made anew while the folder is removed.
   std::string path = paths.container(id);
   ContainerLock lock;
   lock.fd_.reset(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!lock.fd_ && errno == ENOENT) return error("no such container", id, {}, ENOENT);
   if (!lock.fd_) return errno_error("cannot open", path);
-  int operation = (mode == Mode::shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);
-  while (flock(lock.fd_.get(), operation) != 0)
-    if (errno != EINTR) return errno_error("cannot lock container", id);
+  constexpr int kPause = 20;
+  const int operation = (mode == Mode::shared ? LOCK_SH : LOCK_EX) | (timeout_ms < 0 ? 0 : LOCK_NB);
+  const bool waits = timeout_ms > 0;
+  while (flock(lock.fd_.get(), operation) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return errno_error("cannot lock container", id);
+    if (timeout_ms <= 0)
+      return error("cannot lock container", id, waits ? who_has(lock.fd_.get()) : "", EWOULDBLOCK);
+    usleep(kPause * 1000);
+    timeout_ms -= kPause;
+  }
   struct stat held, there;
   // Whoever had the lock before may have removed the container.
   if (fstat(lock.fd_.get(), &held) != 0 || stat(path.c_str(), &there) != 0 || held.st_ino != there.st_ino)
@@ -103,7 +126,7 @@ Result<Container> ContainerStore::load(const std::string& id) const {
     container.status = container.state.value("status", "") == "running" ? Status::running : Status::creating;
   else if (container.open_monitor())
     container.status = Status::running;  // ended this instant; the monitor is writing it down
-  else if (!ContainerLock::acquire(paths_, id, ContainerLock::Mode::shared, false))
+  else if (!ContainerLock::acquire(paths_, id, ContainerLock::Mode::shared, 0))
     container.status = Status::creating;
   else if (container.created)
     container.status = Status::created;

@@ -56,10 +56,10 @@ struct Container {
 class ContainerLock {
  public:
   enum class Mode { shared, exclusive };
-  // Waits; with wait false an Error with code EWOULDBLOCK when somebody else has it.
+  // Waits so many milliseconds, -1 for ever; then an Error with code EWOULDBLOCK that says who has it.
   // ENOENT when the container has been removed.
   static Result<ContainerLock> acquire(const Paths& paths, const std::string& id, Mode mode,
-                                       bool wait = true);
+                                       int timeout_ms = -1);
   void release() { fd_.reset(); }
 
  private:

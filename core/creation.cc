@@ -33,7 +33,8 @@ Creation::~Creation() {
   launcher_.reset();  // the monitor kills the half-made container
   lock_.reset();
   // With its volumes: a start that failed in the container has an exit record as one that ran has.
-  if (auto result = engine_.clean_up(id_, !again_, true, !again_); !result)
+  if (auto result = engine_.clean_up(id_, {.remove = !again_, .kill = true, .with_volumes = !again_});
+      !result)
     engine_.log_(RCRT_LOG_WARNING, "rcrt",
                  "roll-back is not complete, `rcrt system recover` retries it: " + result.error().message());
 }
@@ -233,7 +234,11 @@ Result<Running> Creation::execute() {
     unlink((paths().container(id_) + "/exit.json").c_str());
     fault_point("begins anew");
   }
-  RCRT_TRY(launcher_->go());
+  if (engine_.handover_) engine_.handover_(true);
+  if (auto gone = launcher_->go(); !gone) {
+    if (engine_.handover_) engine_.handover_(false);
+    return std::unexpected(gone.error());
+  }
   fault_point("started");
   RCRT_TRY(journal("started", "", Json::object()));
   if (!options_.cid_file.empty()) RCRT_TRY(write_file(options_.cid_file, id_, Durable::no, 0644));

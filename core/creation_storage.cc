@@ -4,6 +4,7 @@
 #include <linux/mount.h>
 #include <rcrt/storage.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,7 +60,13 @@ Result<void> Creation::begin_storage() {
       [this, plugin, request = std::move(request)] { return prepare_storage(*plugin, request); });
   storage_ = task->get_future();
   try {
-    storage_thread_ = std::jthread([task] { (*task)(); });
+    storage_thread_ = std::jthread([task] {
+      // Signals are for the thread that knows what they mean.
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      (*task)();
+    });
   } catch (const std::system_error&) {
     (*task)();  // no thread can be had
     return {};

@@ -83,6 +83,15 @@ struct Client {
   unsigned rows = 0, columns = 0;  // of its terminal
 };
 
+// How a container that has ended is cleaned up.
+struct CleanUp {
+  bool remove = false;        // also one that would be kept
+  bool kill = false;          // one that runs is killed first
+  bool with_volumes = false;  // anonymous volumes of one that would be kept go too
+  bool give_up = false;       // what a plugin cannot undo is left behind, with a warning
+  int patience_ms = -1;       // for whoever has the container in hand; -1: as long as it takes
+};
+
 // A container that has been started by this process.
 struct Running {
   std::string id;
@@ -113,6 +122,9 @@ class Engine {
   Result<void> set_image_limits(const std::string& text);
 
   // --- creation.cc
+  // Called before a container's command is executed, from when on a signal to the client is one to the
+  // container; and with false when it could not be.
+  void set_handover(std::function<void(bool)> handover) { handover_ = std::move(handover); }
   // The plan of a run as JSON; changes nothing.
   Result<Json> explain(const RunOptions& options);
   // Creates and starts a container. On failure nothing is left.
@@ -124,14 +136,14 @@ class Engine {
 
   // --- engine_cleanup.cc
   // Undoes what a container that has ended left: runs its journal backwards, and removes
-  // it when it is auto-removed, never got to run, or `remove` says so. Idempotent; goes on
-  // past failures and returns the first. A running container is killed first only if `kill`.
-  // With a container that is auto-removed or never got to run its anonymous volumes go too; with
-  // others if `with_volumes`.
-  Result<void> clean_up(const std::string& id, bool remove = false, bool kill = false,
-                        bool with_volumes = false);
+  // it when it is auto-removed, never got to run, or `how` says so. Idempotent; goes on
+  // past failures and returns the first.
+  // With a container that is auto-removed or never got to run its anonymous volumes go too.
+  Result<void> clean_up(const std::string& id, const CleanUp& how = {});
   // Rolls back every half-made or dead container. Returns the ids it treated.
   Result<std::vector<std::string>> recover();
+  // Whether a container is half made or dead, and in nobody's hands. Calls no plugin and waits for nobody.
+  Result<bool> needs_recovery(const std::string& id);
   // As recover(), for one container; nothing to do is success.
   Result<void> recover_one(const std::string& id);
   // Lets network plugins take down what no container uses any more, nor has used for so long.
@@ -265,7 +277,9 @@ class Engine {
   void use_plugins_of(const Container& container, const std::vector<JournalEntry>& entries = {});
   std::vector<std::string> names_of(const std::string& id) const;
   bool is_lost(const JournalEntry& entry);
-  Result<void> kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries);
+  Result<void> kill_in_plugin(const JournalEntry& entry);
+  Result<void> kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries,
+                              bool give_up);
   // The container of "container:NAME".
   Result<Container> running_container(const std::string& mode) const;
   Result<std::string> resolve_namespace_mode(const std::string& mode, const char* ns) const;
@@ -278,6 +292,7 @@ class Engine {
   VolumeStore volumes_;
   Json image_limits_ = Json::object();
   std::set<std::string> left_networks_;
+  std::function<void(bool)> handover_;
 };
 
 // /etc/hosts and /etc/resolv.conf of a container, from its configuration and the results

@@ -59,13 +59,19 @@ bool Engine::is_lost(const JournalEntry& entry) {
   return !plugin && plugin.error().code == ENOENT;
 }
 
-Result<void> Engine::kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries) {
+Result<void> Engine::kill_in_plugin(const JournalEntry& entry) {
+  RCRT_ASSIGN(const Plugin* plugin, plugins_.load("isolation", entry.plugin));
+  const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
+  RCRT_TRY(plugin->call(table->kill, "kill", entry.request));
+  return {};
+}
+
+Result<void> Engine::kill_leftovers(const Container& container, const std::vector<JournalEntry>& entries,
+                                    bool give_up) {
   // A cgroup reaches every process, also those that left the pid namespace.
   for (const auto& entry : entries) {
     if (entry.step != "isolation" || is_lost(entry)) continue;
-    RCRT_ASSIGN(const Plugin* plugin, plugins_.load("isolation", entry.plugin));
-    const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
-    RCRT_TRY(plugin->call(table->kill, "kill", entry.request));
+    if (auto killed = kill_in_plugin(entry); !killed && !give_up) return killed;
   }
   UniqueFd process = container.open_process();
   if (!process) return {};
@@ -77,12 +83,12 @@ Result<void> Engine::kill_leftovers(const Container& container, const std::vecto
   return {};
 }
 
-Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, bool with_volumes) {
-  auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive);
+Result<void> Engine::clean_up(const std::string& id, const CleanUp& how) {
+  auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive, how.patience_ms);
   if (!lock && lock.error().code == ENOENT) return {};  // somebody else has done it
   if (!lock) return std::unexpected(lock.error());
   RCRT_ASSIGN(Container container, containers_.load(id));
-  if (container.open_process() && !kill) return error("container is running", id, "stop it first", EBUSY);
+  if (container.open_process() && !how.kill) return error("container is running", id, "stop it first", EBUSY);
 
   const std::string state = paths_.container_state(id), record = paths_.container(id) + "/config.json";
   RCRT_ASSIGN(auto entries, Journal::read(state));
@@ -93,8 +99,9 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   bool started = container.exit || container.created || begun || lost;
   // Whoever removed it was killed; of a start, the record is there before anything can begin.
   const bool half_removed = access(record.c_str(), F_OK) != 0 && errno == ENOENT;
-  remove = remove || (container.auto_remove() && !container.created) || !started || half_removed;
-  RCRT_TRY(kill_leftovers(container, entries));
+  const bool remove =
+      how.remove || (container.auto_remove() && !container.created) || !started || half_removed;
+  RCRT_TRY(kill_leftovers(container, entries, how.give_up));
 
   // Nothing of a stopped container is in the journal; what is removed with it is in its record.
   bool has_root = std::ranges::any_of(entries, [](const JournalEntry& e) { return e.step == "storage"; });
@@ -111,9 +118,10 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   Result<void> first;
   for (const auto& entry : std::views::reverse(entries)) {
     fault_point("before undo");
-    if (auto undone = undo_step(entry, remove); !undone && remove && kill && is_lost(entry)) {
-      // By force: nobody will ever be able to.
-      log_(RCRT_LOG_WARNING, "rm", undone.error().message() + "; what it made for " + id + " may be left");
+    if (auto undone = undo_step(entry, remove); !undone && how.give_up) {
+      log_(RCRT_LOG_WARNING, "rcrt",
+           undone.error().message() + "; what the plugin " + entry.plugin + " made for container " + name +
+               " may be left");
     } else if (!undone) {
       left.insert(left.begin(), entry);
       if (first) first = std::unexpected(undone.error());
@@ -130,7 +138,7 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
     Json ended = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
     RCRT_TRY(write_file(paths_.container(id) + "/exit.json", ended.dump()));
   }
-  if (remove && (with_volumes || container.auto_remove() || !started))
+  if (remove && (how.with_volumes || container.auto_remove() || !started))
     RCRT_TRY(remove_anonymous_volumes(volumes, id));
   // Without its record it is dead to whoever finds it half removed, and is removed then.
   if (remove) unlink(record.c_str());
@@ -148,30 +156,32 @@ Result<void> Engine::clean_up(const std::string& id, bool remove, bool kill, boo
   return {};
 }
 
-Result<void> Engine::recover_one(const std::string& id) {
-  {
-    auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive, false);
-    if (!lock && (lock.error().code == EWOULDBLOCK || lock.error().code == ENOENT)) {
-      // In somebody's hands, or gone. A name that outlived its container is free again.
-      if (lock.error().code == ENOENT)
-        for (const auto& name : names_of(id)) containers_.give_up_name(name, id);
-      return {};
-    }
-    if (!lock) return std::unexpected(lock.error());
-    RCRT_ASSIGN(Container container, containers_.load(id));
-    // What it is, nobody can tell: it may run, and hold what somebody wants to keep.
-    if (!container.damaged.empty())
-      return error("container's record is damaged", container.damaged,
-                   "mend it, or remove the container with `rcrt rm -f " + id.substr(0, 12) + "`", EIO);
-    if (container.open_monitor()) return {};  // runs, or is being cleaned up
-    bool half_made = container.status == Status::dead || container.status == Status::creating;
-    bool left_over = (container.status == Status::exited && container.auto_remove()) ||
-                     ((container.status == Status::exited || container.status == Status::created) &&
-                      access(paths_.container_state(id).c_str(), F_OK) == 0);
-    bool orphan_runs = container.status == Status::running && container.open_process();
-    if (orphan_runs || (!half_made && !left_over)) return {};
+Result<bool> Engine::needs_recovery(const std::string& id) {
+  auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive, 0);
+  if (!lock && (lock.error().code == EWOULDBLOCK || lock.error().code == ENOENT)) {
+    // In somebody's hands, or gone. A name that outlived its container is free again.
+    if (lock.error().code == ENOENT)
+      for (const auto& name : names_of(id)) containers_.give_up_name(name, id);
+    return false;
   }
-  return clean_up(id, false, true);
+  if (!lock) return std::unexpected(lock.error());
+  RCRT_ASSIGN(Container container, containers_.load(id));
+  // What it is, nobody can tell: it may run, and hold what somebody wants to keep.
+  if (!container.damaged.empty())
+    return error("container's record is damaged", container.damaged,
+                 "mend it, or remove the container with `rcrt rm -f " + id.substr(0, 12) + "`", EIO);
+  if (container.open_monitor()) return false;  // runs, or is being cleaned up
+  bool half_made = container.status == Status::dead || container.status == Status::creating;
+  bool left_over = (container.status == Status::exited && container.auto_remove()) ||
+                   ((container.status == Status::exited || container.status == Status::created) &&
+                    access(paths_.container_state(id).c_str(), F_OK) == 0);
+  bool orphan_runs = container.status == Status::running && container.open_process();
+  return !orphan_runs && (half_made || left_over);
+}
+
+Result<void> Engine::recover_one(const std::string& id) {
+  RCRT_ASSIGN(const bool needed, needs_recovery(id));
+  return needed ? clean_up(id, {.kill = true}) : Result<void>();
 }
 
 std::vector<std::string> Engine::names_of(const std::string& id) const {

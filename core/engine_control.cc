@@ -10,6 +10,8 @@
 namespace rcrt {
 namespace {
 
+constexpr int kPatience = 5'000;  // milliseconds, for whoever else has the container in hand
+
 Result<UniqueFd> running_process(const Container& container) {
   UniqueFd process = container.open_process();
   if (!process) return error("container is not running", container.name(), "see `rcrt ps -a`", ESRCH);
@@ -59,7 +61,11 @@ Result<void> Engine::remove(const std::string& id, bool force, bool with_volumes
   }
   // Also when it has just ended by itself: the monitor is still writing into its folder.
   wait_for_clean_up(container, 10'000);
-  return clean_up(id, true, force, with_volumes);
+  return clean_up(id, {.remove = true,
+                       .kill = force,
+                       .with_volumes = with_volumes,
+                       .give_up = force,
+                       .patience_ms = kPatience});
 }
 
 Result<ExitRecord> Engine::wait(const std::string& id) {

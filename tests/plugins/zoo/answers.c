@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* net-answers: attach misbehaves as the first string in the request says. */
+/* net-answers: attach and detach misbehave as a string in the request says. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,12 @@ static void big(const rcrt_call* call, size_t size, char fill, char tail) {
   free(text);
 }
 
+static void hang(void) {
+  for (;;) pause();
+}
+
 static int attach(const rcrt_call* call) {
+  if (asked(call, "hangs")) hang();
   if (asked(call, "good")) {
     answer(call, "{\"interfaces\":[],\"unknown\":1}");
     give(call, "one", null_fd());
@@ -137,8 +142,10 @@ static int attach(const rcrt_call* call) {
 }
 
 static int detach(const rcrt_call* call) {
-  (void)call;
-  return 0;
+  if (asked(call, "hangs-in-undo")) hang();
+  if (!asked(call, "fails-in-undo")) return 0;
+  complain(call, "cannot undo");
+  return -EBUSY;
 }
 
 static const rcrt_network_v1 network = {.size = sizeof network, .attach = attach, .detach = detach};
