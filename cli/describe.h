@@ -14,6 +14,11 @@ Json describe(const Container& container, const Paths& paths);
 // The image of a name or id.
 Result<Json> describe_image(const Engine& engine, const std::string& reference);
 
+// A network, of what its plugin says of it ("status") and of all containers. It is known by its name,
+// which stands for an id, too.
+Json describe_network(const NetworkChoice& network, const Json& status,
+                      const std::vector<Container>& containers);
+
 // Repository and tag for a table, "<none>" where there is none.
 std::pair<std::string, std::string> split_name(const std::string& name);
 

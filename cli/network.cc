@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/command.h"
+#include "cli/describe.h"
 #include "cli/format.h"
 #include "cli/listing.h"
 
@@ -27,23 +28,14 @@ Result<int> inspect(Context& context, const std::vector<std::string>& args) {
   if (!line) return 0;
   RCRT_TRY(need_words(*line, 1, 1000, "rcrt network inspect NETWORK ..."));
   RCRT_ASSIGN(Engine* const engine, context.engine());
+  std::vector<Container> containers;
+  for (const auto& id : engine->containers().ids())
+    if (auto container = engine->containers().load(id)) containers.push_back(std::move(*container));
   Json list = Json::array();
   int code = for_each_word(line->words, [&](const std::string& name) -> Result<void> {
     RCRT_ASSIGN(NetworkChoice network, engine->find_network(name));
     RCRT_ASSIGN(Json status, engine->network_call(network.plugin, "status", {{"network", network.config}}));
-    Json containers = Json::object();
-    for (const auto& id : engine->containers().ids()) {
-      auto container = engine->containers().load(id);
-      if (!container) continue;
-      for (const auto& attached : container->state.value("networks", Json::array()))
-        if (attached.value("name", "") == name)
-          containers[id] = {{"Name", container->name()}, {"Result", attached["result"]}};
-    }
-    list.push_back({{"Name", name},
-                    {"Driver", network.plugin},
-                    {"Config", network.config},
-                    {"Status", status},
-                    {"Containers", containers}});
+    list.push_back(describe_network(network, status, containers));
     return {};
   });
   RCRT_TRY(print_inspected(*line, list));

@@ -162,7 +162,8 @@ class Engine {
   void wait_for_clean_up(const Container& container, int timeout_ms);
 
   // --- engine_network.cc
-  Result<NetworkChoice> find_network(const std::string& name) const;
+  // ENOENT when nobody has described such a network and no plugin is called so.
+  Result<NetworkChoice> find_network(const std::string& name);
   std::vector<NetworkChoice> networks() const;
   Result<void> connect(const std::string& network, const std::string& id);
   Result<void> disconnect(const std::string& network, const std::string& id);
@@ -270,6 +271,8 @@ class Engine {
   // Stops or continues every process of a running container.
   Result<void> freeze(const std::string& id, bool frozen);
 
+  // As configured, or with a plugin that has its name and may not be there.
+  Result<NetworkChoice> read_network(const std::string& name) const;
   Json network_request(const Json& config, const NetworkChoice& network, int index,
                        const std::string& interface) const;
   Result<Json> attach_network(const NetworkChoice& network, const Json& request, int netns);

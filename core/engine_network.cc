@@ -128,7 +128,7 @@ std::string resolv_text(const Json& config, const Json& networks) {
   return text;
 }
 
-Result<NetworkChoice> Engine::find_network(const std::string& name) const {
+Result<NetworkChoice> Engine::read_network(const std::string& name) const {
   if (name.empty() || name.find('/') != std::string::npos || name.starts_with("."))
     return error("invalid network name", name, "see `rcrt network ls`", EINVAL);
   NetworkChoice choice{name, name, {{"name", name}, {"driver", name}}};
@@ -143,13 +143,24 @@ Result<NetworkChoice> Engine::find_network(const std::string& name) const {
   return choice;
 }
 
+Result<NetworkChoice> Engine::find_network(const std::string& name) {
+  RCRT_ASSIGN(NetworkChoice network, read_network(name));
+  auto plugin = plugins_.load("net", network.plugin);
+  if (!plugin && plugin.error().code == ENOENT && network.plugin == name)
+    return error("no such network", name,
+                 "see `rcrt network ls`; nor is there a plugin net-" + name + ": " + plugin.error().hint,
+                 ENOENT);
+  if (!plugin) return std::unexpected(plugin.error());
+  return network;
+}
+
 std::vector<NetworkChoice> Engine::networks() const {
   std::set<std::string> names = {"bridge", "host", "none"};
   for (const auto& file : list_folder(paths_.networks()))
     if (file.ends_with(".json")) names.insert(file.substr(0, file.size() - 5));
   std::vector<NetworkChoice> list;
   for (const auto& name : names)
-    if (auto choice = find_network(name)) list.push_back(std::move(*choice));
+    if (auto choice = read_network(name)) list.push_back(std::move(*choice));
   return list;
 }
 
