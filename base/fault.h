@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Fault points: a test kills the program at an exact step. They do something where
-// //base:faults is linked, which is in tests only; a release passes them by.
+// Points between the steps of a program. Where //base:faults is linked, which is in tests only,
+// they are fault points: a test kills the program at an exact step. A release passes them by,
+// unless somebody watches.
 //
 // RCRT_FAULT_AT=N   SIGKILL at the N-th point passed in this process (from 1),
 //                   plugins' points among them
@@ -12,6 +13,11 @@
 namespace rcrt {
 
 void fault_point(const char* name);
+
+// From now on the watcher is called at each point, by whatever thread passes it.
+void watch_points(void (*watcher)(const char* name));
+// Calls the watcher, if there is one.
+void tell_watcher(const char* name);
 
 // A variable of the environment that tests set; NULL in a release.
 const char* fault_setting(const char* name);

@@ -33,6 +33,7 @@ const char* fault_setting(const char* name) { return getenv(name); }
 int waiting_time(int, int in_tests) { return in_tests; }
 
 void fault_point(const char* name) {
+  tell_watcher(name);
   const std::lock_guard held(passing);
   int passed = count();
   if (const char* log = getenv("RCRT_FAULT_LOG")) {

@@ -70,7 +70,7 @@ Result<ExitRecord> attach(Running& running, bool proxy) {
       while (read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
         if (info.ssi_signo == SIGWINCH && console >= 0)
           copy_window_size(console);
-        else if (info.ssi_signo != SIGWINCH)
+        else if (proxy || info.ssi_signo != SIGWINCH)
           (void)send_signal(running.pidfd.get(), static_cast<int>(info.ssi_signo));
       }
     }

@@ -22,6 +22,8 @@ Json state_of(const Container& container) {
                 {"FinishedAt", timestamp(container.exit ? container.exit->finished_at : 0)}};
   if (container.exit && container.exit->oom_killed)
     state["Error"] = "killed by the kernel: memory limit reached";
+  if (container.exit && container.exit->lost)
+    state["Error"] = "the exit status is lost: rcrt-monitor was killed, or the machine went down";
   return state;
 }
 

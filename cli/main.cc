@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/loader_variables.h"
 #include "cli/own_process.h"
+#include "cli/trace.h"
 
 namespace rcrt::cli {
 
@@ -181,6 +182,7 @@ Result<Engine*> Context::engine() {
     free(real);
   }
   paths.plugin_folders.insert(paths.plugin_folders.begin(), folders.begin(), folders.end());
+  if (globals.debug) trace_steps();
   if (geteuid() != 0) return error("rcrt needs root", "", "run it with sudo", EPERM);
   umask(022);
   bool debug = globals.debug;

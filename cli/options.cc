@@ -125,7 +125,7 @@ const po::options_description& global_options() {
         ("network", words("NETWORK"), "the same as --net")                                           //
         ("storage", word("PLUGIN"), "storage plugin: overlay, dir or another's name")                //
         ("isolation", word("PLUGINS"), "isolation plugins, separated by commas (cgroup,seccomp)")    //
-        ("debug", toggle(), "print what plugins log")                                                //
+        ("debug", toggle(), "print what plugins log, and each step with its time")                   //
         ("help", toggle(), "print this help");
     return all;
   }();

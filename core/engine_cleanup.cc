@@ -135,7 +135,8 @@ Result<void> Engine::clean_up(const std::string& id, const CleanUp& how) {
   }
   if (!remove && !container.exit && !container.created) {
     // The monitor was killed, or the power went: how the container ended, nobody saw.
-    Json ended = {{"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}};
+    Json ended = {
+        {"exitCode", 255}, {"signal", 0}, {"oomKilled", false}, {"finishedAt", now_ns()}, {"lost", true}};
     RCRT_TRY(write_file(paths_.container(id) + "/exit.json", ended.dump()));
   }
   if (remove && (how.with_volumes || container.auto_remove() || !started))

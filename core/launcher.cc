@@ -249,7 +249,7 @@ Result<ExitRecord> Launcher::Impl::wait() {
     }
     if (message.kind != Kind::kExited) continue;
     auto& exited = message.exited;
-    exit = ExitRecord{exited.exit_code, exited.signal, exited.oom_killed != 0, exited.finished_at};
+    exit = ExitRecord{exited.exit_code, exited.signal, exited.oom_killed != 0, exited.finished_at, false};
   }
   return *exit;
 }
@@ -288,6 +288,7 @@ Result<ExitRecord> read_exit_record(const std::string& path) {
     record.signal = json.at("signal").get<int>();
     record.oom_killed = json.at("oomKilled").get<bool>();
     record.finished_at = json.at("finishedAt").get<int64_t>();
+    record.lost = json.value("lost", false);
   } catch (const Json::exception&) {
     return error("the exit record is not readable", path);
   }

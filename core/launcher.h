@@ -103,6 +103,7 @@ struct ExitRecord {
   int signal = 0;           // "signal": 0 when it exited by itself
   bool oom_killed = false;  // "oomKilled": memory.events of the cgroup says so
   int64_t finished_at = 0;  // "finishedAt": nanoseconds since the epoch
+  bool lost = false;        // "lost", if true: nobody saw how it ended
 };
 
 // Reads the exit record; an Error with code ENOENT when the container has not ended.

@@ -199,6 +199,7 @@ TEST_F(CreateTest, OutlivesAReboot) {
   EXPECT_EQ(state("made")["Status"], "created");
   EXPECT_EQ(state("ran")["Status"], "exited");
   EXPECT_EQ(state("ran")["ExitCode"], 255);
+  EXPECT_THAT(state("ran")["Error"].get<std::string>(), HasSubstr("exit status is lost"));
   EXPECT_EQ(run({"start", "-a", "made"}).out, "hello\n");
   EXPECT_EQ(run({"start", "ran"}).code, 0);
   EXPECT_EQ(state("ran")["Running"], true);

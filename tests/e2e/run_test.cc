@@ -110,15 +110,28 @@ TEST_F(RunTest, PassesMuchDataThrough) {
 }
 
 TEST_F(RunTest, ForwardsSignals) {
-  auto process = stage->start({"run", "--rm", "busybox", "sh", "-c",
-                               "trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo ready; "
-                               "while :; do sleep 0.05; done"});
+  auto process =
+      stage->start({"run", "--rm", "busybox", "sh", "-c",
+                    "trap 'echo usr1' USR1; trap 'echo winch' WINCH; trap 'echo term; exit 9' TERM; "
+                    "echo ready; "
+                    "while :; do sleep 0.05; done"});
   ASSERT_TRUE(process->wait_for("ready\n"));
   process->signal(SIGUSR1);
   ASSERT_TRUE(process->wait_for("usr1\n"));
+  process->signal(SIGWINCH);  // it has no terminal that would tell it
+  ASSERT_TRUE(process->wait_for("winch\n"));
   process->signal(SIGTERM);
   EXPECT_TRUE(process->wait_for("term\n"));
   EXPECT_EQ(process->finish().code, 9);
+}
+
+TEST_F(RunTest, DebugTellsTheSteps) {
+  Output output = run({"--debug", "--net=none", "run", "--rm", "busybox", "echo", "hello"});
+  EXPECT_EQ(output.out, "hello\n");
+  EXPECT_THAT(output.err,
+              testing::ContainsRegex("rcrt: debug: +[0-9.]+ ms \\+ +[0-9.]+ ms  config written\n"));
+  EXPECT_THAT(output.err, HasSubstr(" started\n"));
+  EXPECT_EQ(run({"--net=none", "run", "--rm", "busybox", "true"}).err, "");
 }
 
 TEST_F(RunTest, InitForwardsSignalsAndDiesOfThem) {
