@@ -58,6 +58,7 @@ Result<int> rm_command(Context& context, const std::vector<std::string>& args) {
       ("volumes,v", toggle(), "their anonymous volumes too");
   RCRT_ASSIGN(auto line, context.parse("rcrt rm [-f] [-v] [--all] CONTAINER ...", own, args));
   if (!line) return 0;
+  if (line->flag("all")) RCRT_TRY(need_words(*line, 0, 0, "rcrt rm [-f] [-v] --all"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   std::vector<std::string> names = line->words;
   if (line->flag("all")) names = engine->containers().ids();

@@ -74,6 +74,7 @@ Result<int> doctor_command(Context& context, const std::vector<std::string>& arg
   own.add_options()("json", toggle(), "one JSON array");
   RCRT_ASSIGN(auto line, context.parse("rcrt doctor", own, args));
   if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt doctor"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   Json findings = Json::array();
   kernel(findings);

@@ -4,12 +4,18 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rcrt::cli {
 
 // Columns aligned, two or more spaces between them; the first row is the header.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// Characters of UTF-8 text, each of which is taken for one column.
+size_t width_of(std::string_view text);
+// At most so many of them; what is cut off ends in "…".
+std::string shortened(const std::string& text, size_t width);
 
 // "3 minutes ago" without "ago".
 std::string age(int64_t nanoseconds_since_epoch);

@@ -78,7 +78,7 @@ Result<int> history_command(Context& context, const std::vector<std::string>& ar
     std::string command = step.value("created_by", "");
     for (char& c : command)
       if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-    if (!whole && command.size() > kCommandWidth) command = command.substr(0, kCommandWidth - 1) + "…";
+    if (!whole) command = shortened(command, kCommandWidth);
     rows.push_back({{"ID", "<missing>"},
                     {"CreatedAt", timestamp(created)},
                     {"CreatedSince", since(created)},

@@ -74,7 +74,7 @@ Result<int> main_command(const std::vector<std::string>& args) {
   CommandLine line;
   if (args.empty() || args[0].starts_with('-')) {
     po::options_description description;
-    description.add(global_options()).add_options()("version", toggle(), "print the version");
+    description.add(global_options()).add_options()("version,v", toggle(), "print the version");
     RCRT_ASSIGN(line, parse_command_line(description, args, Stop::at_first_word));
     context.globals.apply(line);
   } else {
@@ -84,6 +84,14 @@ Result<int> main_command(const std::vector<std::string>& args) {
   if (line.words.empty() || line.flag("help")) {
     print_usage(line.flag("help") ? stdout : stderr);
     return line.flag("help") ? 0 : 125;
+  }
+  if (line.words[0] == "help") {
+    if (line.words.size() == 1) {
+      print_usage(stdout);
+      return 0;
+    }
+    line.words.erase(line.words.begin());
+    line.words.emplace_back("--help");
   }
   auto code = dispatch(context, "rcrt", kCommands, line.words);
   context.idle_networks_later();

@@ -13,6 +13,7 @@ Result<int> ls(Context& context, const std::vector<std::string>& args) {
   auto own = list_options("network ls", "names only");
   RCRT_ASSIGN(auto line, context.parse("rcrt network ls", own, args));
   if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt network ls"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   std::vector<Json> rows;
   for (const auto& network : engine->networks())
@@ -103,6 +104,7 @@ Result<int> teardown(Context& context, const std::vector<std::string>& args) {
 Result<int> reload(Context& context, const std::vector<std::string>& args) {
   RCRT_ASSIGN(auto line, context.parse("rcrt network reload", driver_option(), args));
   if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt network reload"));
   RCRT_TRY(call(context, *line, "reconcile"));
   return 0;
 }
@@ -112,6 +114,7 @@ Result<int> backups(Context& context, const std::vector<std::string>& args) {
   own.add_options()("json", toggle(), "as JSON");
   RCRT_ASSIGN(auto line, context.parse("rcrt network backups", own, args));
   if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt network backups"));
   RCRT_ASSIGN(Json result, call(context, *line, "backups"));
   Json list = result.value("backups", Json::array());
   if (line->flag("json")) {

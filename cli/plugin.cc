@@ -50,16 +50,20 @@ Result<int> inspect(Context& context, const std::vector<std::string>& args) {
   RCRT_ASSIGN(Engine* const engine, context.engine());
   auto files = engine->plugins().list();
   Json list = Json::array();
+  bool refused = false;
   int code = for_each_word(line->words, [&](const std::string& name) -> Result<void> {
-    bool found = false;
+    bool found = false, usable = false;
     for (const auto& file : files) {
       if (name != file.kind + "-" + file.name && name != file.name) continue;
       found = true;
       list.push_back(describe_plugin(*engine, file));
+      usable = usable || list.back().value("Problem", "").empty();
     }
+    refused = refused || (found && !usable);
     if (!found) return error("no such plugin", name, "see `rcrt plugin ls`", ENOENT);
     return {};
   });
+  if (refused) code = 1;
   if (line->flag("json")) {
     printf("%s\n", list.dump(2).c_str());
     return code;

@@ -28,7 +28,7 @@ std::string mount_names(const Container& container) {
 
 Json row_of(const Container& container, bool whole) {
   std::string command = command_text(container);
-  if (!whole && command.size() > kCommandWidth) command = command.substr(0, kCommandWidth - 1) + "…";
+  if (!whole) command = shortened(command, kCommandWidth);
   return {{"ID", whole ? container.id : container.id.substr(0, kShortId)},
           {"Image", container.config.value("image", "")},
           {"Command", "\"" + command + "\""},

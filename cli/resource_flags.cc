@@ -57,7 +57,7 @@ Result<void> cpu_flags(const CommandLine& line, Json& resources) {
     double count = 0;
     auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (code != std::errc() || end != text.data() + text.size() || !(count >= 0.01) || count > 8192)
-      return error("invalid --cpus", text, "a number of at least 0.01", EINVAL);
+      return error("invalid --cpus", text, "a number from 0.01 to 8192", EINVAL);
     cpu["period"] = 100000;
     cpu["quota"] = std::llround(count * 100000);
   }

@@ -31,6 +31,15 @@ Result<void> add_env(std::vector<std::string>& env, const std::string& word, con
   return {};
 }
 
+// A program, or as podman has it, a JSON array of words; nothing is no entrypoint.
+std::vector<std::string> entrypoint_of(const std::string& text) {
+  if (text.empty()) return {};
+  const Json words = Json::parse(text, nullptr, false);
+  const bool list =
+      words.is_array() && std::ranges::all_of(words, [](const Json& word) { return word.is_string(); });
+  return list ? words.get<std::vector<std::string>>() : std::vector{text};
+}
+
 Result<std::vector<std::string>> lines_of(const std::string& path) {
   RCRT_ASSIGN(std::string text, read_file(path));
   std::vector<std::string> lines;
@@ -125,67 +134,67 @@ Result<void> attach_flags(const CommandLine& line, RunOptions& options) {
 po::options_description container_flags(const std::vector<std::string>& args) {
   po::options_description d;
   MentionedOptions add(d, args);
-  add                                                                                            //
-      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                         //
-      ("annotation", words("KEY=VALUE"), "annotation of the OCI configuration")                  //
-      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                                //
-      ("blkio-weight-device", words("DEV:N"), "block I/O weight of a device")                    //
-      ("cap-add", words("CAP"), "add a capability, or ALL")                                      //
-      ("cap-drop", words("CAP"), "drop a capability, or ALL")                                    //
-      ("authfile", word("FILE"), "registries' credentials, instead of the usual files")          //
-      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                              //
-      ("cgroup-parent", word("PATH"), "make the container's cgroup below this one (/rcrt)")      //
-      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                            //
-      ("cidfile", word("FILE"), "write the container's id to a file")                            //
-      ("cpu-period", word("USEC"), "CPU period")                                                 //
-      ("cpu-quota", word("USEC"), "CPU time in each period")                                     //
-      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                              //
-      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                              //
-      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                                  //
-      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                                     //
-      ("cpuset-mems", word("LIST"), "memory nodes to use")                                       //
-      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                                  //
-      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")                      //
-      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")                     //
-      ("device-read-iops", words("DEV:N"), "read limit in operations a second")                  //
-      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")                   //
-      ("device-write-iops", words("DEV:N"), "write limit in operations a second")                //
-      ("dns", words("ADDRESS"), "name server")                                                   //
-      ("dns-option", words("OPTION"), "resolver option")                                         //
-      ("dns-search", words("DOMAIN"), "search domain")                                           //
-      ("domainname", word("NAME"), "NIS domain name")                                            //
-      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint")                       //
-      ("env,e", words("NAME[=VALUE]"), "environment variable")                                   //
-      ("env-file", words("FILE"), "environment variables, one a line")                           //
-      ("expose", words("PORT[/PROTO]"), "a port that the container serves")                      //
-      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")                     //
-      ("group-add", words("GROUP"), "further group")                                             //
-      ("hostname,h", word("NAME"), "host name inside")                                           //
-      ("init", toggle(), "run a small init that reaps and forwards signals")                     //
-      ("interactive,i", toggle(), "keep standard input open")                                    //
-      ("ip", word("ADDRESS"), "IPv4 address")                                                    //
-      ("ip6", word("ADDRESS"), "IPv6 address")                                                   //
-      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")                    //
-      ("label,l", words("KEY=VALUE"), "label")                                                   //
-      ("label-file", words("FILE"), "labels, one a line")                                        //
-      ("mac-address", word("MAC"), "hardware address")                                           //
-      ("memory,m", word("SIZE"), "memory limit")                                                 //
-      ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")         //
-      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")           //
-      ("mount", words("KEY=VALUE,..."), "type=bind|volume|tmpfs,source=...,target=...")          //
-      ("name", word("NAME"), "name of the container")                                            //
-      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")                      //
-      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")                    //
-      ("pidfile", word("FILE"), "write the process id of the container to a file")               //
-      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                         //
-      ("platform", word("OS/ARCH"), "which image of several to pull: linux/arm64")               //
-      ("privileged", toggle(), "all capabilities and devices")                                   //
-      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                         //
-      ("publish-all,P", toggle(), "publish all exposed ports, each on a free port of the host")  //
-      ("pull", word("WHEN"), "pull the image: missing (the default), always or never")           //
-      ("quiet,q", toggle(), "say nothing while pulling")                                         //
-      ("read-only", toggle(), "read-only root")                                                  //
-      ("rm", toggle(), "remove the container when it ends")                                      //
+  add                                                                                                   //
+      ("add-host", words("NAME:ADDRESS"), "another line for /etc/hosts")                                //
+      ("annotation", words("KEY=VALUE"), "annotation of the OCI configuration")                         //
+      ("blkio-weight", word("N"), "block I/O weight, 10 to 1000")                                       //
+      ("blkio-weight-device", words("DEV:N"), "block I/O weight of a device")                           //
+      ("cap-add", words("CAP"), "add a capability, or ALL")                                             //
+      ("cap-drop", words("CAP"), "drop a capability, or ALL")                                           //
+      ("authfile", word("FILE"), "registries' credentials, instead of the usual files")                 //
+      ("cgroup-conf", words("KEY=VALUE"), "write a cgroup v2 file")                                     //
+      ("cgroup-parent", word("PATH"), "make the container's cgroup below this one (/rcrt)")             //
+      ("cgroupns", word("MODE"), "cgroup namespace: private or host")                                   //
+      ("cidfile", word("FILE"), "write the container's id to a file")                                   //
+      ("cpu-period", word("USEC"), "CPU period")                                                        //
+      ("cpu-quota", word("USEC"), "CPU time in each period")                                            //
+      ("cpu-shares", word("N"), "relative CPU weight, 2 to 262144")                                     //
+      ("cpu-weight", word("N"), "cgroup v2 cpu.weight, 1 to 10000")                                     //
+      ("cpus", word("N"), "number of CPUs, 0.5 is half of one")                                         //
+      ("cpuset-cpus", word("LIST"), "CPUs to run on: 0-2,4")                                            //
+      ("cpuset-mems", word("LIST"), "memory nodes to use")                                              //
+      ("device", words("HOST[:INSIDE[:rwm]]"), "give a device")                                         //
+      ("device-cgroup-rule", words("RULE"), "allow devices: \"c 1:3 rwm\"")                             //
+      ("device-read-bps", words("DEV:RATE"), "read limit in bytes a second")                            //
+      ("device-read-iops", words("DEV:N"), "read limit in operations a second")                         //
+      ("device-write-bps", words("DEV:RATE"), "write limit in bytes a second")                          //
+      ("device-write-iops", words("DEV:N"), "write limit in operations a second")                       //
+      ("dns", words("ADDRESS"), "name server")                                                          //
+      ("dns-option", words("OPTION"), "resolver option")                                                //
+      ("dns-search", words("DOMAIN"), "search domain")                                                  //
+      ("domainname", word("NAME"), "NIS domain name")                                                   //
+      ("entrypoint", word("COMMAND"), "instead of the image's entrypoint: a program, or a JSON array")  //
+      ("env,e", words("NAME[=VALUE]"), "environment variable")                                          //
+      ("env-file", words("FILE"), "environment variables, one a line")                                  //
+      ("expose", words("PORT[/PROTO]"), "a port that the container serves")                             //
+      ("gidmap", words("INSIDE:HOST:SIZE"), "group ids in a user namespace")                            //
+      ("group-add", words("GROUP"), "further group")                                                    //
+      ("hostname,h", word("NAME"), "host name inside")                                                  //
+      ("init", toggle(), "run a small init that reaps and forwards signals")                            //
+      ("interactive,i", toggle(), "keep standard input open")                                           //
+      ("ip", word("ADDRESS"), "IPv4 address")                                                           //
+      ("ip6", word("ADDRESS"), "IPv6 address")                                                          //
+      ("ipc", word("MODE"), "IPC namespace: private, host or container:NAME")                           //
+      ("label,l", words("KEY=VALUE"), "label")                                                          //
+      ("label-file", words("FILE"), "labels, one a line")                                               //
+      ("mac-address", word("MAC"), "hardware address")                                                  //
+      ("memory,m", word("SIZE"), "memory limit")                                                        //
+      ("memory-reservation", word("SIZE"), "memory that is protected from reclaim last")                //
+      ("memory-swap", word("SIZE"), "memory and swap together, -1 for unlimited swap")                  //
+      ("mount", words("KEY=VALUE,..."), "type=bind|volume|tmpfs,source=...,target=...")                 //
+      ("name", word("NAME"), "name of the container")                                                   //
+      ("oom-score-adj", po::value<int>()->value_name("N"), "-1000 to 1000")                             //
+      ("pid", word("MODE"), "PID namespace: private, host or container:NAME")                           //
+      ("pidfile", word("FILE"), "write the process id of the container to a file")                      //
+      ("pids-limit", word("N"), "number of processes, -1 for unlimited")                                //
+      ("platform", word("OS/ARCH"), "which image of several to pull: linux/arm64")                      //
+      ("privileged", toggle(), "all capabilities and devices")                                          //
+      ("publish,p", words("[IP:][PORT:]PORT[/PROTO]"), "publish a port")                                //
+      ("publish-all,P", toggle(), "publish all exposed ports, each on a free port of the host")         //
+      ("pull", word("WHEN"), "pull the image: missing (the default), always or never")                  //
+      ("quiet,q", toggle(), "say nothing while pulling")                                                //
+      ("read-only", toggle(), "read-only root")                                                         //
+      ("rm", toggle(), "remove the container when it ends")                                             //
       ("security-opt", words("OPTION"),
        "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined")                              //
       ("shm-size", word("SIZE"), "size of /dev/shm (64m)")                                                //
@@ -238,16 +247,16 @@ Result<RunOptions> run_options(const CommandLine& line, const Globals& globals) 
   options.name = line.text("name");
   options.hostname = line.text("hostname");
   options.domainname = line.text("domainname");
-  if (options.hostname.size() > 64 || options.hostname.find_first_of("\n /") != std::string::npos)
-    return error("invalid host name", options.hostname, "at most 64 characters, no space and no /", EINVAL);
+  if (options.hostname.size() > 64)
+    return error("invalid host name", options.hostname, "at most 64 characters", EINVAL);
+  if (options.hostname.find_first_of("\n /") != std::string::npos)
+    return error("invalid host name", options.hostname, "no space and no /", EINVAL);
   if (!options.hostname.empty() && line.text("uts") == "host")
     return error("--hostname excludes --uts=host", options.hostname, "the name would be the machine's",
                  EINVAL);
   options.user = line.text("user");
   options.workdir = line.text("workdir");
-  if (line.has("entrypoint"))
-    options.entrypoint =
-        line.text("entrypoint").empty() ? std::vector<std::string>{} : std::vector{line.text("entrypoint")};
+  if (line.has("entrypoint")) options.entrypoint = entrypoint_of(line.text("entrypoint"));
   for (const auto& file : line.list("env-file")) {
     RCRT_ASSIGN(auto lines, lines_of(file));
     for (const auto& entry : lines) RCRT_TRY(add_env(options.env, entry, file));

@@ -11,6 +11,7 @@ Result<int> recover(Context& context, const std::vector<std::string>& args) {
   RCRT_ASSIGN(auto line, context.parse("rcrt system recover",
                                        po::options_description("Options of system recover"), args));
   if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt system recover"));
   RCRT_ASSIGN(Engine* const engine, context.engine());
   auto treated = engine->recover();
   // Networks come last: containers that died hold on to them until here.
@@ -55,6 +56,7 @@ Result<int> version_command(Context& context, const std::vector<std::string>& ar
   own.add_options()("json", toggle(), "as JSON");
   RCRT_ASSIGN(auto line, context.parse("rcrt version", own, args));
   if (!line) return 0;
+  RCRT_TRY(need_words(*line, 0, 0, "rcrt version"));
   if (line->flag("json"))
     printf("%s\n",
            Json{{"version", std::string(RCRT_VERSION)},

@@ -51,7 +51,7 @@ void collect(int dir, const std::string& path, Json& list) {
 
 }  // namespace
 
-Result<DeviceEntry> describe_device(const std::string& text) {
+Result<std::vector<DeviceEntry>> describe_devices(const std::string& text) {
   auto parts = split_words(text, ':');
   std::string inside = parts[0];
   std::string access = "rwm";
@@ -64,16 +64,24 @@ Result<DeviceEntry> describe_device(const std::string& text) {
     return error("invalid device", text, "write it as HOST[:CONTAINER[:rwm]]", EINVAL);
   struct stat st;
   if (stat(parts[0].c_str(), &st) != 0) return errno_error("cannot find device", parts[0]);
-  if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-    return error("not a device node", parts[0], "to share a file or folder use -v", EINVAL);
-  DeviceEntry entry;
-  entry.device = node(inside, st);
-  entry.rule = {{"allow", true},
-                {"type", entry.device["type"]},
-                {"major", entry.device["major"]},
-                {"minor", entry.device["minor"]},
-                {"access", access}};
-  return entry;
+  Json nodes = Json::array();
+  if (S_ISDIR(st.st_mode)) {
+    int folder = open(parts[0].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return errno_error("cannot open", parts[0]);
+    collect(folder, inside, nodes);
+  } else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+    nodes.push_back(node(inside, st));
+  }
+  if (nodes.empty()) return error("no device node", parts[0], "to share a file or folder use -v", EINVAL);
+  std::vector<DeviceEntry> entries;
+  for (const Json& device : nodes)
+    entries.push_back({device,
+                       {{"allow", true},
+                        {"type", device["type"]},
+                        {"major", device["major"]},
+                        {"minor", device["minor"]},
+                        {"access", access}}});
+  return entries;
 }
 
 Result<Json> parse_device_rule(const std::string& text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "core/json.h"
@@ -14,8 +15,8 @@ struct DeviceEntry {
   Json rule;    // OCI linux.resources.devices entry that allows it
 };
 
-// "HOST[:CONTAINER[:rwm]]", HOST a device node on the host.
-Result<DeviceEntry> describe_device(const std::string& text);
+// "HOST[:CONTAINER[:rwm]]", HOST a device node on the host, or a folder for all that are in it.
+Result<std::vector<DeviceEntry>> describe_devices(const std::string& text);
 
 // "c 1:3 rwm", "b 8:* r", "a *:* rwm", as docker's --device-cgroup-rule.
 Result<Json> parse_device_rule(const std::string& text);

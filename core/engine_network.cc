@@ -204,7 +204,7 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
   std::set<std::string> used;
   for (const auto& other : container.state["networks"]) {
     if (other.value("name", "") == network_name)
-      return error("container is connected already to", network_name, {}, EEXIST);
+      return error("container is connected already to", network_name, "disconnect it first", EEXIST);
     index = std::max(index, other.value("index", 0) + 1);
     if (auto it = other["result"].find("interfaces"); it != other["result"].end())
       for (const auto& interface : *it) used.insert(interface.value("name", ""));

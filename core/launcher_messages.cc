@@ -33,6 +33,18 @@ bool names_path(Stage stage) {
   }
 }
 
+// What can be done about a failure that has no explanation of its own.
+const char* hint_of(const launch::FailedMessage& message) {
+  switch (message.stage) {
+    case Stage::kSysctl:
+      return message.error == ENOENT ? "this kernel has no such sysctl, or none of a container's own" : "";
+    case Stage::kWorkingDirectory:
+      return message.error == ENOTDIR ? "choose a folder" : "";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 Result<bool> receive(int socket, MonitorMessage& message, UniqueFd& fd, int flags) {
@@ -107,6 +119,7 @@ Error to_error(const launch::FailedMessage& message) {
   error.code = message.error;
   error.cause.assign(message.detail, strnlen(message.detail, sizeof message.detail));
   error.exit_code = message.exit_code;
+  error.hint = hint_of(message);
   return error;
 }
 

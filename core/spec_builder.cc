@@ -160,9 +160,11 @@ Result<void> add_devices(const RunOptions& options, Json& linux) {
     rules = Json::array({{{"allow", true}, {"access", "rwm"}}});
   }
   for (const auto& word : options.devices) {
-    RCRT_ASSIGN(DeviceEntry entry, describe_device(word));
-    devices.push_back(entry.device);
-    rules.push_back(entry.rule);
+    RCRT_ASSIGN(const auto entries, describe_devices(word));
+    for (const DeviceEntry& entry : entries) {
+      devices.push_back(entry.device);
+      rules.push_back(entry.rule);
+    }
   }
   for (const auto& word : options.device_rules) {
     RCRT_ASSIGN(Json rule, parse_device_rule(word));
@@ -190,7 +192,9 @@ Result<std::vector<std::string>> command_line(const RunOptions& options, const J
   // An entrypoint of the user's own drops the image's command, as docker does.
   if (rest.empty() && !options.entrypoint) rest = strings(image_config, "Cmd");
   words.insert(words.end(), rest.begin(), rest.end());
-  if (words.empty() || words[0].empty())
+  if (!words.empty() && words[0].empty())
+    return error("no command to run in", options.image, "its first word is empty", EINVAL);
+  if (words.empty())
     return error("no command to run in", options.image, "the image names none: give one after the image",
                  EINVAL);
   return words;

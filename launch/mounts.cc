@@ -128,6 +128,14 @@ bool is_file(const Child& child, int tree, const char* target) {
   return (status.stx_mode & S_IFMT) != S_IFDIR;
 }
 
+// Why the kernel does not mount `tree` at `at`, where it says no more than EINVAL.
+const char* mismatch(const Child& child, int tree, int at, const char* target) {
+  const bool mounts_file = is_file(child, tree, target), on_file = is_file(child, at, target);
+  if (mounts_file == on_file) return nullptr;
+  return on_file ? "it is a file in the root, and a folder is mounted there"
+                 : "it is a folder in the root, and a file is mounted there";
+}
+
 // The option "remount": other attributes, other options of the file system, for what is there.
 void change_mount(const Child& child, const plan::Mount& mount) {
   const char* target = child.string(mount.target);
@@ -202,7 +210,8 @@ void make_mount(Child& child, plan::Mount& mount, int early) {
     set_attributes(child, fd, mount);
   }
   int error = sys::move_mount(fd, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-  if (error < 0) fail(child, Stage::kMount, error, target);
+  if (error < 0)
+    fail(child, Stage::kMount, error, target, error == -EINVAL ? mismatch(child, fd, at, target) : nullptr);
   sys::close(at);
   if ((mount.flags & plan::Mount::kIsProc) && child.proc < 0) {
     child.proc = fd;

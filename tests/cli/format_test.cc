@@ -9,6 +9,15 @@ namespace {
 TEST(Table, AlignsColumns) {
   EXPECT_EQ(table({{"A", "BBB", "C"}, {"aaa", "b", "c"}}), "A     BBB   C\naaa   b     c\n");
   EXPECT_EQ(table({}), "");
+  EXPECT_EQ(table({{"sleep…", "x"}, {"sleep 5", "y"}}), "sleep…    x\nsleep 5   y\n")
+      << "in columns, not bytes";
+}
+
+TEST(Words, Shortened) {
+  EXPECT_EQ(shortened("four", 4), "four");
+  EXPECT_EQ(shortened("fives", 4), "fiv…");
+  EXPECT_EQ(shortened("äöüß", 4), "äöüß");
+  EXPECT_EQ(shortened("äöüße", 4), "äöü…");
 }
 
 TEST(Time, Stamps) {

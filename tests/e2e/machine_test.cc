@@ -83,6 +83,7 @@ TEST_F(MachineTest, Version) {
   EXPECT_THAT(output.out,
               AllOf(StartsWith("rcrt version "), HasSubstr("plugin interface 1."), HasSubstr("OCI")));
   EXPECT_EQ(run({"--version"}).out, output.out);
+  EXPECT_EQ(run({"-v"}).out, output.out);
   Json json = Json::parse(run({"version", "--json"}).out, nullptr, false);
   EXPECT_THAT(output.out, HasSubstr(json.value("version", "none")));
 }
@@ -106,6 +107,16 @@ TEST_F(MachineTest, Help) {
   EXPECT_THAT(run({"--help"}).out,
               AllOf(StartsWith("usage: rcrt "), HasSubstr("  run "), HasSubstr("--storage")));
   EXPECT_THAT(run({"run", "--help"}).out, AllOf(HasSubstr("-p, --publish"), HasSubstr("--storage")));
+  EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+  EXPECT_EQ(run({"help", "run"}).out, run({"run", "--help"}).out);
+  EXPECT_EQ(run({"help", "network", "ls"}).out, run({"network", "ls", "--help"}).out);
+  EXPECT_EQ(run({"help", "nosuch"}).code, 125);
+  for (const auto& command : std::vector<std::vector<std::string>>{
+           {"version"}, {"doctor"}, {"system", "recover"}, {"rm", "--all"}, {"network", "ls"}}) {
+    std::vector<std::string> longer = command;
+    longer.emplace_back("extra");
+    EXPECT_THAT(run(longer).err, HasSubstr("too many arguments")) << command[0];
+  }
   Output nothing = run({});
   EXPECT_EQ(nothing.code, 125);
   EXPECT_EQ(nothing.out, "");

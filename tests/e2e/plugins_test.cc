@@ -103,6 +103,7 @@ TEST_F(PluginsTest, OneThatIsCutOffIsRefused) {
     fs::resize_file(file, size);
     expect_refused(run({"--plugin-dir", folder, "--net=none", "run", "busybox", "true"}), file);
     EXPECT_EQ(run({"--plugin-dir", folder, "plugin", "ls"}).code, 0);
+    EXPECT_THAT(run({"--plugin-dir", folder, "plugin", "inspect", "net-none"}).out, HasSubstr("Problem:"));
   }
 }
 
@@ -155,6 +156,7 @@ TEST_F(PluginsTest, InstalledOnesAreThereForEverybody) {
   EXPECT_EQ(run({"--isolation=lean", "run", "--rm", "busybox", "sh", "-c", "ulimit -Hc"}).out, "0\n");
   // A file that others can write is refused, not skipped.
   chmod(installed.c_str(), 0666);
+  EXPECT_EQ(run({"plugin", "inspect", "isolation-lean"}).code, 1);
   expect_refused(run({"--isolation=lean", "run", "--rm", "busybox", "true"}), installed);
   fs::remove(installed);
 }

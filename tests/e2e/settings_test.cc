@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -84,6 +85,8 @@ TEST_F(SettingsTest, WorkingDirectoryIsNoDescriptor) {
 TEST_F(SettingsTest, Entrypoint) {
   EXPECT_EQ(box({"--entrypoint", "echo"}, {"a", "b c"}).out, "a b c\n");
   expect_refused(run({"run", "--rm", "--entrypoint", "", "busybox"}), "no command");
+  expect_refused(box({}, {""}), "its first word is empty");
+  EXPECT_EQ(box({"--entrypoint", "[\"echo\", \"a\"]"}, {"b"}).out, "a b\n");
 }
 
 TEST_F(SettingsTest, UserByNameAndNumber) {
@@ -107,7 +110,8 @@ TEST_F(SettingsTest, Hostname) {
   EXPECT_EQ(own.out, "somename\nsomename\n") << own;
   Output generated = sh({}, "hostname; echo $HOSTNAME");
   EXPECT_EQ(generated.out.size(), 26u) << generated;
-  expect_refused(box({"--hostname", std::string(65, 'a')}, {"true"}), "host name");
+  expect_refused(box({"--hostname", std::string(65, 'a')}, {"true"}), "at most 64 characters");
+  expect_refused(box({"--hostname", "bad host"}, {"true"}), "no space");
   EXPECT_EQ(sh({"--hostname", "h", "--domainname", "example.org"}, "cat /proc/sys/kernel/domainname").out,
             "example.org\n");
 }
@@ -184,10 +188,21 @@ TEST_F(SettingsTest, MissingMountSources) {
 TEST_F(SettingsTest, MountTargetsAreMade) {
   std::string file = stage->file("single", "one file\n");
   EXPECT_EQ(box({"-v", file + ":/deep/in/it:ro"}, {"cat", "/deep/in/it"}).out, "one file\n");
-  expect_refused(box({"-v", file + ":/a/../../b"}, {"true"}), "..");
+  EXPECT_EQ(box({"-v", file + ":/a/../../b"}, {"cat", "/b"}).out, "one file\n");
   expect_refused(box({"-v", "rela/tive:/b"}, {"true"}), "absolute");
   expect_refused(box({"-v", file + ":/"}, {"true"}), "root itself");
   expect_refused(box({"-v", file + ":/x", "--tmpfs", "/x/"}, {"true"}), "two mounts");
+}
+
+TEST_F(SettingsTest, SaysWhatIsInTheWayOfAMount) {
+  const std::string root = stage->dir() + "/odd";
+  ASSERT_EQ(run({"unpack", "busybox", root}).code, 0);
+  observe("rm -rf " + root + "/proc " + root + "/etc/hostname; touch " + root + "/proc; mkdir " + root +
+          "/etc/hostname");
+  auto start = [&] { return run({"--storage=dir", "--net=none", "run", "--rm", root, "true"}); };
+  expect_refused(start(), "\"/proc\": Invalid argument: it is a file in the root");
+  observe("rm " + root + "/proc");
+  expect_refused(start(), "\"/etc/hostname\": Invalid argument: it is a folder in the root");
 }
 
 TEST_F(SettingsTest, TmpfsByMount) {
@@ -195,6 +210,16 @@ TEST_F(SettingsTest, TmpfsByMount) {
                      "grep ' /t ' /proc/mounts; stat -c %a /t");
   EXPECT_THAT(output.out, AllOf(HasSubstr("size=1024k"), HasSubstr("1777\n")));
   expect_refused(box({"--mount", "type=nosuch,target=/t"}, {"true"}), "nosuch");
+}
+
+TEST_F(SettingsTest, AFolderOfDevices) {
+  const std::string folder = stage->dir() + "/nodes";
+  mkdir(folder.c_str(), 0755);
+  for (unsigned number : {3u, 5u})
+    ASSERT_EQ(mknod((folder + "/n" + std::to_string(number)).c_str(), S_IFCHR | 0666, makedev(1, number)), 0);
+  EXPECT_EQ(box({"--device", folder + ":/dev/some"}, {"ls", "/dev/some"}).out, "n3\nn5\n");
+  EXPECT_EQ(sh({"--device", folder + ":/dev/some"}, "head -c3 /dev/some/n5 | wc -c").out, "3\n");
+  expect_refused(box({"--device", "/etc"}, {"true"}), "no device node");
 }
 
 TEST_F(SettingsTest, SharedMemorySize) {
