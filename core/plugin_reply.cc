@@ -158,6 +158,8 @@ Result<PluginReply> PluginReplyCollector::finish(int code, const std::string& pa
         Error{"plugin failed without saying why", path, -code, kTellAuthor, function, 125});
   if (code < 0) {
     error_.code = -code;
+    const std::string file = std::string(plugin_) + ".so";
+    error_.hint += error_.hint.empty() ? "so says " + file : " (" + file + ")";
     return std::unexpected(std::move(error_));
   }
   if (has_error_) return broken("reported \"" + error_.what + "\" but returned success");
