@@ -54,7 +54,7 @@ Json network_settings(const Container& container) {
   Json settings = {{"IPAddress", ""},         {"IPPrefixLen", 0},         {"Gateway", ""},
                    {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""},
                    {"MacAddress", ""},        {"Ports", Json::object()},  {"Networks", Json::object()}};
-  bool first = true;
+  bool addressed = false;  // by the first network that gives an address
   for (const auto& attached : container.state.value("networks", Json::array())) {
     const Json& result = attached["result"];
     Json network = {{"IPAddress", ""},         {"IPPrefixLen", 0},         {"Gateway", ""},
@@ -65,11 +65,11 @@ Json network_settings(const Container& container) {
     for (const auto& interface : result.value("interfaces", Json::array()))
       network["MacAddress"] = interface.value("mac", "");
     settings["Networks"][attached.value("name", "")] = network;
-    if (first)
+    if (!addressed)
       for (const auto& [key, value] : network.items())
         if (settings.contains(key)) settings[key] = value;
+    addressed = addressed || network["IPAddress"] != "" || network["GlobalIPv6Address"] != "";
     settings["Ports"].update(port_bindings(ports_of(result)));
-    first = false;
   }
   for (const auto& port : only_exposed(container, settings["Ports"])) settings["Ports"][port] = nullptr;
   if (container.state.contains("pid"))
