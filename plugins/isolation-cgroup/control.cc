@@ -107,6 +107,9 @@ sdk::Json group_stats(int dir) {
   if (!memory.empty()) stats["memory"] = memory;
   sdk::Json pids = sdk::Json::object();
   add_number(pids, "current", dir, "pids.current");
+  // Without the controller they can be counted.
+  if (auto listed = read_file(dir, "cgroup.procs"); listed && pids.empty())
+    pids["current"] = words(*listed).size();
   add_number(pids, "limit", dir, "pids.max");
   if (!pids.empty()) stats["pids"] = pids;
   if (auto text = read_file(dir, "io.stat")) {  // "8:0 rbytes=1 wbytes=2 rios=3 ..."

@@ -13,11 +13,18 @@ namespace {
 constexpr uint32_t kAll = BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE;
 static_assert(kAll == 7);
 
-Expected<int64_t> device_number(const sdk::Json& rule, const char* name, const std::string& at) {
+// What is wrong with a rule, at its member: "must be a string".
+std::unexpected<sdk::Failure> bad(const sdk::Json& resources, const std::string& where, const char* why) {
+  return sdk::fail_at(EINVAL, "bad device rule", resources, "linux.resources", where, why);
+}
+
+Expected<int64_t> device_number(const sdk::Json& resources, const sdk::Json& rule, const char* name,
+                                const std::string& at) {
   auto it = rule.find(name);
   if (it == rule.end() || it->is_null()) return -1;
-  if (!it->is_number_integer() || it->get<int64_t>() < -1 || it->get<int64_t>() > INT32_MAX)
-    return sdk::fail(EINVAL, "bad device rule", at + "." + name, "it must be a device number, or -1 for any");
+  const bool huge = it->is_number_unsigned() && it->get<uint64_t>() > INT32_MAX;
+  if (!it->is_number_integer() || huge || it->get<int64_t>() < -1)
+    return bad(resources, at + "." + name, "must be a device number, or -1 for any");
   return it->get<int64_t>();
 }
 
@@ -56,31 +63,28 @@ Expected<std::vector<DeviceRule>> parse_device_rules(const sdk::Json& resources)
   std::vector<DeviceRule> rules;
   auto list = resources.find("devices");
   if (list == resources.end() || list->is_null()) return rules;
-  if (!list->is_array())
-    return sdk::fail(EINVAL, "bad device rules", "linux.resources.devices", "it must be an array");
+  if (!list->is_array()) return bad(resources, "linux.resources.devices", "must be an array");
   for (size_t i = 0; i < list->size(); ++i) {
     const sdk::Json& entry = (*list)[i];
     std::string at = "linux.resources.devices[" + std::to_string(i) + "]";
-    auto bad = [&](const std::string& where, const char* hint) {
-      return sdk::fail(EINVAL, "bad device rule", where, hint);
-    };
-    if (!entry.is_object()) return bad(at, "it must be an object");
+    if (!entry.is_object()) return bad(resources, at, "must be an object");
     DeviceRule rule;
     auto allow = entry.find("allow");
-    if (allow == entry.end() || !allow->is_boolean()) return bad(at + ".allow", "it must be true or false");
+    if (allow == entry.end() || !allow->is_boolean())
+      return bad(resources, at + ".allow", "must be true or false");
     rule.allow = allow->get<bool>();
     if (auto type = entry.find("type"); type != entry.end() && !type->is_null()) {
       const std::string* word = type->get_ptr<const std::string*>();
       if (!word || (*word != "a" && *word != "b" && *word != "c" && *word != "u" && !word->empty()))
-        return bad(at + ".type", "it must be \"a\", \"b\" or \"c\"");
+        return bad(resources, at + ".type", "must be \"a\", \"b\" or \"c\"");
       if (!word->empty()) rule.type = (*word)[0] == 'u' ? 'c' : (*word)[0];
     }
-    RCRT_ASSIGN(rule.major, device_number(entry, "major", at));
-    RCRT_ASSIGN(rule.minor, device_number(entry, "minor", at));
+    RCRT_ASSIGN(rule.major, device_number(resources, entry, "major", at));
+    RCRT_ASSIGN(rule.minor, device_number(resources, entry, "minor", at));
     if (auto access = entry.find("access"); access != entry.end() && !access->is_null()) {
       const std::string* letters = access->get_ptr<const std::string*>();
       if (!letters || letters->find_first_not_of("rwm") != letters->npos)
-        return bad(at + ".access", "it must be made of the letters r, w and m");
+        return bad(resources, at + ".access", "must be made of the letters r, w and m");
       if (!letters->empty()) {
         rule.access = 0;
         for (char c : *letters)

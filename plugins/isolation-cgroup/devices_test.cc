@@ -180,19 +180,26 @@ TEST(DeviceRules, WhichNobodyAskedFor) {
 }
 
 TEST(DeviceRules, ErrorsNameTheRule) {
-  const std::map<std::string, std::string> bad = {
-      {R"({})", "linux.resources.devices"},
-      {R"([1])", "linux.resources.devices[0]"},
-      {R"([{}])", "linux.resources.devices[0].allow"},
-      {R"([{"allow": true, "type": "x"}])", "linux.resources.devices[0].type"},
-      {R"([{"allow": true}, {"allow": true, "major": -2}])", "linux.resources.devices[1].major"},
-      {R"([{"allow": true, "minor": 4294967296}])", "linux.resources.devices[0].minor"},
-      {R"([{"allow": true, "access": "rx"}])", "linux.resources.devices[0].access"},
+  const struct {
+    const char *text, *object, *value;
+  } bad[] = {
+      {R"({})", "linux.resources.devices", "it must be an array"},
+      {R"([1])", "linux.resources.devices[0]", "it is 1, and it must be an object"},
+      {R"([{}])", "linux.resources.devices[0].allow", "it must be true or false"},
+      {R"([{"allow": 1}])", "linux.resources.devices[0].allow", "it is 1, and it must be true or false"},
+      {R"([{"allow": true, "type": "x"}])", "linux.resources.devices[0].type", "it is \"x\", and it must be"},
+      {R"([{"allow": true}, {"allow": true, "major": -2}])", "linux.resources.devices[1].major", "it is -2"},
+      {R"([{"allow": true, "minor": 4294967296}])", "linux.resources.devices[0].minor", "it is 4294967296"},
+      {R"([{"allow": true, "minor": 18446744073709551615}])", "linux.resources.devices[0].minor",
+       "it is 18446744073709551615, and it must be a device number, or -1"},
+      {R"([{"allow": true, "access": "rx"}])", "linux.resources.devices[0].access",
+       "it is \"rx\", and it must be made of the letters r, w and m"},
   };
-  for (const auto& [text, object] : bad) {
+  for (const auto& [text, object, value] : bad) {
     auto parsed = parse_device_rules(Json{{"devices", Json::parse(text)}});
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().object, object) << text;
+    EXPECT_TRUE(parsed.error().hint.starts_with(value)) << text << parsed.error().hint;
   }
 }
 

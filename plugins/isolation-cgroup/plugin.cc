@@ -91,6 +91,16 @@ std::string group_name(const std::vector<std::string>& path) {
   return name;
 }
 
+// A controller that is missing does not know who wants it.
+std::unexpected<sdk::Failure> for_limits(sdk::Failure failure, const Settings& settings) {
+  for (const auto& setting : settings.list)
+    if (setting.controller == failure.object) {
+      failure.hint += "; " + setting.member + " needs it";
+      break;
+    }
+  return std::unexpected(std::move(failure));
+}
+
 // What stands in for the default device rules where they cannot be enforced: the container can
 // make no device node, and those its root brings are dead.
 Json without_device_rules() { return {{"dropCapabilities", {"CAP_MKNOD"}}, {"nodev", true}}; }
@@ -174,7 +184,7 @@ Status prepare(Call& call) {
     if (settings.list.empty()) return run_without(call, rules, none);
     auto controllers = settings.controllers();
     if (!controllers.empty())
-      return std::unexpected(missing_controller(*controllers.begin(), "/sys/fs/cgroup"));
+      return for_limits(missing_controller(*controllers.begin(), "/sys/fs/cgroup"), settings);
     return sdk::fail(ENOENT, none.what, {}, "mount one: mount -t cgroup2 none /sys/fs/cgroup");
   }
 
@@ -192,7 +202,7 @@ Status prepare(Call& call) {
   } else {
     lock.emplace(*hierarchy);
     if (auto parent = make_parents(*hierarchy, path, settings.controllers()); !parent)
-      done = std::unexpected(parent.error());
+      done = for_limits(parent.error(), settings);
     else
       done = apply(group_name(path), parent->get(), settings, group);
   }
@@ -238,7 +248,8 @@ Status update(Call& call) {
   auto hierarchy = find_hierarchy();
   if (hierarchy && !settings.controllers().empty()) {
     TreeLock lock(*hierarchy);
-    RCRT_ASSIGN(UniqueFd parent, make_parents(*hierarchy, path, settings.controllers()));
+    auto parent = make_parents(*hierarchy, path, settings.controllers());
+    if (!parent) return for_limits(parent.error(), settings);
   }
   if (const Json* unit = systemd_unit(call)) RCRT_TRY(change_scope(unit->get<std::string>(), settings));
   RCRT_TRY(write_settings(group.get(), settings));

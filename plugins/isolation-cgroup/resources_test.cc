@@ -149,6 +149,9 @@ TEST(Convert, ShowsTheBadValue) {
       convert(Json::parse(R"({"network": {"priorities": [{"name": "eth0", "priority": -1}]}})"), false);
   ASSERT_FALSE(settings);
   EXPECT_TRUE(settings.error().hint.starts_with("it is -1, and it must")) << settings.error().hint;
+  settings = convert(Json::parse(R"({"unified": {"memory.max": 5}})"), false);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().hint, "it is 5, and it must be a string");
 }
 
 TEST(Hierarchy, PathsThatLeadElsewhereAreRefused) {

@@ -274,7 +274,9 @@ sdk::Expected<Profile> parse_profile(const Json& json, const Target& target, con
       std::string flag = text(entry, here);
       if (flag != "SECCOMP_FILTER_FLAG_TSYNC" && flag != "SECCOMP_FILTER_FLAG_LOG" &&
           flag != "SECCOMP_FILTER_FLAG_SPEC_ALLOW" && flag != "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
-        throw Bad{here, "is no seccomp flag"};
+        throw Bad{here,
+                  "is no seccomp flag: use SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW, _TSYNC or "
+                  "_WAIT_KILLABLE_RECV"};
       profile.flags.push_back(flag);
     });
     each(json, "syscalls", where,

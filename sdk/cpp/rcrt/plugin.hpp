@@ -58,15 +58,18 @@ using Status = Expected<void>;
   return fail(code, std::move(what), std::move(object), std::move(hint));
 }
 
-// The plain value at a place such as "linux.seccomp.syscalls[0].action", as JSON, of a document that
-// begins at "linux.seccomp"; "" where there is none.
+// The plain value at a place such as "linux.seccomp.syscalls[0].action" or "linux.resources.unified["a.b"]",
+// as JSON, of a document that begins at "linux.seccomp" or "linux.resources"; "" where there is none.
 inline std::string value_at(const Json& document, const std::string& begins, const std::string& place) {
   if (!place.starts_with(begins)) return {};
   const Json* at = &document;
   for (size_t start = begins.size(); start < place.size();) {
-    const size_t end = std::min(place.find_first_of(".[", start + 1), place.size());
-    const std::string step = place.substr(start + 1, end - start - 1);
-    if (place[start] == '[') {
+    const bool quoted = place.compare(start, 2, "[\"") == 0;
+    const size_t after = quoted ? std::min(place.find("\"]", start + 2), place.size()) : start + 1;
+    const size_t end = std::min(place.find_first_of(".[", after), place.size());
+    const std::string step =
+        quoted ? place.substr(start + 2, after - start - 2) : place.substr(start + 1, end - start - 1);
+    if (place[start] == '[' && !quoted) {
       const size_t index = std::strtoul(step.c_str(), nullptr, 10);
       if (!at->is_array() || index >= at->size()) return {};
       at = &(*at)[index];
