@@ -8,9 +8,9 @@
 #include <cstdio>
 
 #include "base/fault.h"
+#include "base/loader_variables.h"
 #include "base/standard_streams.h"
 #include "cli/command.h"
-#include "cli/loader_variables.h"
 #include "cli/own_process.h"
 #include "cli/trace.h"
 
@@ -251,7 +251,7 @@ void Context::idle_networks_after_pause() {
 
 int main(int argc, char** argv) {
   rcrt::open_standard_streams();
-  auto ready = rcrt::cli::drop_loader_variables(argv);
+  auto ready = rcrt::drop_loader_variables(argv);
   auto code = ready ? rcrt::cli::guarded_main({argv + 1, argv + argc}) : std::unexpected(ready.error());
   if (!code) rcrt::cli::print_error(code.error());
   int exit_code = code ? *code : code.error().exit_code;

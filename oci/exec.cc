@@ -60,7 +60,7 @@ Result<Json> process_of(Context& context, const Arguments& arguments) {
   if (arguments.words.size() < 2)
     return error("process args cannot be empty", id, "give a command, or --process", EINVAL);
   process["args"] = std::vector<std::string>(arguments.words.begin() + 1, arguments.words.end());
-  if (arguments.has("cwd")) process["cwd"] = arguments.text("cwd");
+  if (!arguments.text("cwd").empty()) process["cwd"] = arguments.text("cwd");
   process["terminal"] = arguments.flag("tty");
   if (arguments.has("no-new-privs")) process["noNewPrivileges"] = arguments.flag("no-new-privs");
   if (arguments.has("apparmor")) process["apparmorProfile"] = arguments.text("apparmor");

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "core/process.h"
 #include "core/terminal.h"
 
@@ -51,17 +53,24 @@ Result<int> wait_in_foreground(Running& running) {
     copy_window_size(console);
     fcntl(console, F_SETFL, fcntl(console, F_GETFL) | O_NONBLOCK);
   }
-  enum { kSignals, kEnd, kConsole, kInput };
-  pollfd fds[4] = {{signals.get(), POLLIN, 0},
-                   {running.pidfd.get(), POLLIN, 0},
-                   {console, POLLIN, 0},
-                   {console >= 0 ? 0 : -1, POLLIN, 0}};
+  enum { kSignals, kEnd, kConsole, kInput, kReadiness, kCount };
+  pollfd fds[kCount] = {{signals.get(), POLLIN, 0},
+                        {running.pidfd.get(), POLLIN, 0},
+                        {console, POLLIN, 0},
+                        {console >= 0 ? 0 : -1, POLLIN, 0},
+                        {running.readiness.fd(), POLLIN, 0}};
   while (fds[kEnd].revents == 0) {
-    if (poll(fds, 4, -1) < 0) {
+    if (poll(fds, kCount, -1) < 0) {
       if (errno == EINTR) continue;
       return errno_error("cannot wait for the container");
     }
     if (fds[kSignals].revents != 0) forward_signals(signals.get(), running);
+    if (fds[kReadiness].revents != 0) {
+      // The service's process remains ours; the container runs whether the manager hears of it or not.
+      if (auto told = running.readiness.forward(0); !told)
+        fprintf(stderr, "rcrt-oci: %s\n", told.error().message().c_str());
+      fds[kReadiness].fd = running.readiness.fd();
+    }
     if (fds[kConsole].revents != 0 && !copy_some(console, 1)) fds[kConsole].fd = -1;
     if (fds[kInput].revents != 0 && !copy_some(0, console)) {
       send_end_of_file(console);

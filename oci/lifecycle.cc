@@ -33,6 +33,11 @@ std::vector<Option> run_options() {
   return options;
 }
 
+std::string notify_socket() {
+  const char* path = getenv("NOTIFY_SOCKET");
+  return path == nullptr ? "" : path;
+}
+
 // Sockets of systemd's that are meant for us are the container's: they come before the others.
 Result<void> add_listen_fds(CreateOptions& options) {
   const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
@@ -62,6 +67,7 @@ Result<CreateOptions> create_options(const Arguments& arguments) {
     options.preserve_fds = static_cast<int>(count);
   }
   RCRT_TRY(add_listen_fds(options));
+  options.notify_socket = notify_socket();
   return options;
 }
 
@@ -77,12 +83,16 @@ Result<int> run_command(Context& context, const Arguments& arguments) {
   options.detached = arguments.flag("detach");
   if (!options.detached) hold_signals();
   RCRT_ASSIGN(Running running, context.runtime().create(options));
-  if (options.detached) return 0;
+  if (options.detached) {
+    RCRT_TRY(running.readiness.wait(running.pid, running.pidfd.get()));
+    return 0;
+  }
   return wait_and_delete(context.runtime(), options.id, running, arguments.flag("keep"));
 }
 
 Result<int> start_command(Context& context, const Arguments& arguments) {
-  RCRT_TRY(context.runtime().start(arguments.words[0]));
+  RCRT_ASSIGN(Running running, context.runtime().start(arguments.words[0], notify_socket()));
+  RCRT_TRY(running.readiness.wait(running.pid, running.pidfd.get()));
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/loader_variables.h"
 #include "base/standard_streams.h"
 #include "base/version.h"
 #include "core/paths.h"
@@ -21,8 +22,8 @@ namespace {
 
 const std::vector<Option> kGlobalOptions = {
     {"root", 0, "DIR", "the state of containers (/run/rcrt-oci, or $XDG_RUNTIME_DIR/rcrt-oci)"},
-    {"log", 0, "FILE", "write errors and warnings here, too"},
-    {"log-format", 0, "FORMAT", "text or json"},
+    {"log", 0, "FILE", "write warnings here instead of to standard error, and errors too"},
+    {"log-format", 0, "FORMAT", "text or json, which without --log goes to standard error"},
     {"debug", 0, nullptr, "log more"},
     {"systemd-cgroup", 0, nullptr, "let systemd make the cgroups: --cgroup-manager systemd"},
     {"cgroup-manager", 0, "MANAGER", "cgroupfs, systemd or disabled"},
@@ -32,13 +33,15 @@ const std::vector<Option> kGlobalOptions = {
     {"version", 'v', nullptr, "print the version"},
 };
 
-// Where errors go besides standard error.
+// Where errors and warnings go. As runc: to standard error when no file is named, where lines of
+// JSON stand for what people read.
 struct Log {
   int fd = -1;
   bool json = false, debug = false;
 
+  bool read_by_people() const { return !json || fd >= 0; }
   void write(const char* level, const std::string& message) const {
-    if (fd < 0) return;
+    if (fd < 0 && !json) return;
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
     tm parts{};
@@ -54,7 +57,7 @@ struct Log {
              " msg=" + Json(message).dump(-1, ' ', false, Json::error_handler_t::replace);
     }
     line += "\n";
-    (void)!::write(fd, line.data(), line.size());
+    (void)!::write(fd < 0 ? 2 : fd, line.data(), line.size());
   }
 };
 Log log_file;
@@ -139,12 +142,14 @@ Result<void> apply(const Arguments& globals, Context& context) {
     cgroups.required = value == "false";
   }
   context.settings.log = [](rcrt_log_level level, std::string_view plugin, std::string_view line) {
-    std::string text = std::string(plugin) + ": " + std::string(line);
+    std::string text = (plugin == "rcrt-oci" ? "" : std::string(plugin) + ": ") + std::string(line);
     if (level == RCRT_LOG_WARNING)
       log_file.write("warning", text);
     else if (log_file.debug)
       log_file.write("debug", text);
-    if (log_file.debug) fprintf(stderr, "rcrt-oci: %s\n", text.c_str());
+    const bool unread = level == RCRT_LOG_WARNING && log_file.fd < 0;
+    if (log_file.read_by_people() && (log_file.debug || unread))
+      fprintf(stderr, "rcrt-oci: %s\n", text.c_str());
   };
   return {};
 }
@@ -229,13 +234,14 @@ Result<std::string> absolute(const std::string& path) {
 int main(int argc, char** argv) {
   rcrt::open_standard_streams();
   umask(022);
-  auto code = rcrt::oci::guarded_run({argv + 1, argv + argc});
+  auto ready = rcrt::drop_loader_variables(argv);
+  auto code = ready ? rcrt::oci::guarded_run({argv + 1, argv + argc}) : std::unexpected(ready.error());
   int exit_code = code ? *code : code.error().exit_code;
   if (!code && exit_code != 255 && exit_code != 3) exit_code = 1;
   if (!code) {
     std::string message = rcrt::oci::message_of(code.error());
     rcrt::oci::log_file.write("error", message);
-    fprintf(stderr, "rcrt-oci: %s\n", message.c_str());
+    if (rcrt::oci::log_file.read_by_people()) fprintf(stderr, "rcrt-oci: %s\n", message.c_str());
   }
   if (fflush(stdout) != 0) {
     perror("rcrt-oci: cannot write to standard output");

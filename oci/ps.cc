@@ -44,7 +44,7 @@ Result<std::vector<Shown>> columns_of(const std::vector<std::string>& words) {
     const std::string& word = words[i];
     const size_t option = word.find('o');
     const std::string letters = word.substr(0, option);
-    if (letters.find_first_not_of("-eAafxuw") != letters.npos || word.empty())
+    if (word.starts_with("--") || letters.find_first_not_of("-eAafxuw") != letters.npos || word.empty())
       return error("unknown ps option", word, "use -ef, aux or -o with a list of columns");
     if (option != word.npos) {
       const bool apart = option + 1 == word.size();

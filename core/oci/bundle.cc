@@ -72,6 +72,8 @@ Result<void> normalise(Json& config, const std::string& bundle, std::string& roo
       const auto& path = group->get_ref<const std::string&>();
       if (path.find('\0') != std::string::npos)
         return bad("linux.cgroupsPath", *group, "it holds a NUL byte");
+      if (!path.empty() && path.find_first_not_of('/') == std::string::npos)
+        return bad("linux.cgroupsPath", *group, "it must name a group below the root");
       if (("/" + path + "/").find("/../") != std::string::npos)
         return bad("linux.cgroupsPath", *group, "it must not lead upwards with \"..\"");
     }

@@ -70,6 +70,8 @@ class Creation {
   std::optional<Launcher> launcher_;
   ContainerProcess* process_ = nullptr;
   UniqueFd root_, cgroup_, seccomp_;
+  UniqueFd hook_directory_;  // where createContainer hooks begin: in the container's root, as runc's
+  Readiness readiness_;
   std::vector<std::string> seccomp_flags_;
   bool pause_ = false;
   Undo undo_;  // the last: its steps use all of the above
@@ -105,6 +107,7 @@ Result<void> Creation::make_record() {
   RCRT_ASSIGN(folder_, Folder::make(runtime_.settings_.root, options_.id));
   undo_.add([this] { folder_->remove(); });
   fault_point("oci: folder made");
+  if (!options_.notify_socket.empty()) RCRT_TRY(Readiness::add_to(bundle_.config, *folder_));
   record_ = new_record(options_, bundle_, isolation_, intel_rdt_, runtime_.settings_.owner);
   if (!seccomp_agent_.is_null()) record_.extra["seccompAgent"] = seccomp_agent_;
   RCRT_TRY(folder_->write_config(bundle_.text));
@@ -158,6 +161,8 @@ Result<void> Creation::prepare() {
 }
 
 Result<void> Creation::launch() {
+  if (has_hooks(bundle_.config, "createContainer"))
+    hook_directory_.reset(fcntl(root_.get(), F_DUPFD_CLOEXEC, 3));
   LaunchRequest request;
   request.id = options_.id;
   request.spec = bundle_.config;
@@ -226,13 +231,17 @@ Result<void> Creation::run_hooks_before_pivot() {
     UniqueFd root(open((proc + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) return errno_error("cannot look into the container", proc + "/root");
     RCRT_TRY(run_hooks(bundle_.config, "createContainer", state,
-                       {process_->pidfd.get(), foreign_namespaces(process_->pid), root.get(), nullptr}));
+                       {process_->pidfd.get(), foreign_namespaces(process_->pid), root.get(),
+                        hook_directory_.get(), nullptr}));
   }
   return launcher_->resume();
 }
 
 Result<void> Creation::finish() {
-  if (!waits()) RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
+  if (!waits()) {
+    RCRT_TRY(write_pid_file(options_.pid_file, process_->pid));
+    RCRT_ASSIGN(readiness_, Readiness::listen(*folder_, options_.notify_socket));
+  }
   RCRT_TRY(launcher_->go());
   if (!waits()) RCRT_TRY(check_executed(process_->pid, process_->pidfd.get()));
   fault_point("oci: gone");
@@ -249,9 +258,13 @@ Result<void> Creation::finish() {
 // `run` of a container whose hooks run when it is started.
 Result<void> Creation::start() {
   if (options_.wait_for_start || !waits()) return {};
-  auto started = runtime_.start(options_.id);
-  if (!started) (void)runtime_.remove(options_.id, true);
-  return started;
+  auto started = runtime_.start(options_.id, options_.notify_socket);
+  if (started) {
+    readiness_ = std::move(started->readiness);
+    return {};
+  }
+  (void)runtime_.remove(options_.id, true);
+  return std::unexpected(started.error());
 }
 
 Result<Running> Creation::run() {
@@ -276,6 +289,7 @@ Result<Running> Creation::run() {
   Running running;
   running.pid = process_->pid;
   running.pidfd = std::move(process_->pidfd);
+  running.readiness = std::move(readiness_);
   if (options_.console_socket.empty()) running.console.reset(dup_console(launcher_->console()));
   return running;
 }

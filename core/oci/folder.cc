@@ -33,8 +33,8 @@ bool is_container(const std::string& path, int folder) {
   struct stat status;
   if (fstat(folder, &status) != 0 || (status.st_mode & 0777) != 0700) return false;
   return std::ranges::all_of(list_folder(path), [](const std::string& name) {
-    return name == "config.json" || name == "start" || name == "start.new" || name == "storage" ||
-           name.starts_with("state.json.");
+    return name == "config.json" || name == "start" || name == "start.new" || name == "notify" ||
+           name == "storage" || name.starts_with("state.json.");
   });
 }
 
@@ -111,12 +111,18 @@ Result<void> Folder::write_config(const std::string& text) const {
   return overwrite_file(path_ + "/config.json", text, 0600);
 }
 
-Result<UniqueFd> Folder::listen(const char* name) const {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+Result<UniqueFd> Folder::bind(const char* name, int type) const {
+  UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!socket) return errno_error("cannot make a socket");
   sockaddr_un at = address(fd_.get(), name);
-  if (bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(socket.get(), 64) != 0)
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0)
     return errno_error("cannot make the socket", path_ + "/" + name);
+  return socket;
+}
+
+Result<UniqueFd> Folder::listen(const char* name) const {
+  RCRT_ASSIGN(UniqueFd socket, bind(name, SOCK_SEQPACKET));
+  if (::listen(socket.get(), 64) != 0) return errno_error("cannot listen on", path_ + "/" + name);
   return socket;
 }
 

@@ -94,6 +94,7 @@ struct Start {
   if (start.place.namespaces == 0) execute(start, argv.data(), envp.data());
   if (setns(start.place.pidfd, static_cast<int>(start.place.namespaces)) != 0) give_up(start);
   if (start.place.root >= 0 && (fchdir(start.place.root) != 0 || chroot(".") != 0)) give_up(start);
+  if (start.place.directory >= 0 && fchdir(start.place.directory) != 0) give_up(start);
   if ((start.place.namespaces & CLONE_NEWPID) == 0) execute(start, argv.data(), envp.data());
   pid_t pid = fork();
   if (pid < 0) give_up(start);
@@ -104,8 +105,8 @@ struct Start {
   _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-// What the hook wrote last, on one line.
-std::string words_of(int output) {
+// What the hook wrote last.
+std::string last_words(int output) {
   off_t size = lseek(output, 0, SEEK_END);
   if (size <= 0) return {};
   std::string text(static_cast<size_t>(std::min<off_t>(size, 1024)), '\0');
@@ -116,6 +117,24 @@ std::string words_of(int output) {
 }
 
 }  // namespace
+
+Result<UniqueFd> output_file() {
+  UniqueFd output(memfd_create("output", MFD_CLOEXEC));
+  if (!output) return errno_error("cannot make memory for the hook's output");
+  return output;
+}
+
+std::string failure_of(const Hook& hook, bool timed_out, int status) {
+  if (timed_out) return "took longer than its timeout of " + std::to_string(hook.timeout) + " s";
+  if (WIFSIGNALED(status)) return "was ended by signal " + std::to_string(WTERMSIG(status));
+  if (WEXITSTATUS(status) != 0) return "failed with exit status " + std::to_string(WEXITSTATUS(status));
+  return {};
+}
+
+std::unexpected<Error> hook_error(const Hook& hook, const std::string& how, int output) {
+  return std::unexpected(
+      Error{"the hook " + hook.where + " " + how, hook.path, 0, {}, last_words(output), 1});
+}
 
 Result<UniqueFd> state_file(const Json& state) {
   UniqueFd memory(memfd_create("state", MFD_CLOEXEC));
@@ -158,8 +177,7 @@ bool has_hooks(const Json& config, const char* kind) {
 Result<void> run_hook(const Hook& hook, const Json& state, const HookPlace& place) {
   if (place.runner != nullptr) return place.runner->run(hook, state);
   RCRT_ASSIGN(UniqueFd input, state_file(state));
-  UniqueFd output(memfd_create("output", MFD_CLOEXEC));
-  if (!output) return errno_error("cannot make memory for the hook's output");
+  RCRT_ASSIGN(UniqueFd output, output_file());
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("cannot make a pipe");
   UniqueFd report(ends[0]), told(ends[1]);
@@ -183,16 +201,9 @@ Result<void> run_hook(const Hook& hook, const Json& state, const HookPlace& plac
     errno = code;
     return errno_error("cannot execute the hook " + hook.where, hook.path);
   }
-  std::string how;
-  if (!ended)
-    how = " took longer than its timeout of " + std::to_string(hook.timeout) + " s";
-  else if (WIFSIGNALED(status))
-    how = " was ended by signal " + std::to_string(WTERMSIG(status));
-  else if (WEXITSTATUS(status) != 0)
-    how = " failed with exit status " + std::to_string(WEXITSTATUS(status));
+  const std::string how = failure_of(hook, !ended, status);
   if (how.empty()) return {};
-  Error failed{"the hook " + hook.where + how, hook.path, 0, {}, words_of(output.get()), 1};
-  return std::unexpected(std::move(failed));
+  return hook_error(hook, how, output.get());
 }
 
 Result<void> run_hooks(const Json& config, const char* kind, const Json& state, const HookPlace& place) {

@@ -31,6 +31,11 @@ bool has_hooks(const Json& config, const char* kind);
 
 // The state as a file, read from its beginning.
 Result<UniqueFd> state_file(const Json& state);
+// A file for what a hook writes, and the Error of one that failed: `how` is what became of it.
+Result<UniqueFd> output_file();
+std::unexpected<Error> hook_error(const Hook& hook, const std::string& how, int output);
+// "failed with exit status 3", of a status as wait(2) gives it; empty when it succeeded.
+std::string failure_of(const Hook& hook, bool timed_out, int status);
 
 // Where a hook runs: here, in the namespaces of a process, with the root that it sees, or
 // where a runner is.
@@ -38,6 +43,7 @@ struct HookPlace {
   int pidfd = -1;
   uint32_t namespaces = 0;  // CLONE_NEW* to join
   int root = -1;            // becomes "/" after joining
+  int directory = -1;       // the working directory
   const HookRunner* runner = nullptr;
 };
 

@@ -20,12 +20,6 @@
 namespace rcrt::oci {
 namespace {
 
-std::string ending(int status) {
-  if (WIFSIGNALED(status)) return " was ended by signal " + std::to_string(WTERMSIG(status));
-  if (WEXITSTATUS(status) != 0) return " failed with exit status " + std::to_string(WEXITSTATUS(status));
-  return {};
-}
-
 // The container's cgroup, or one below it that the user names.
 Result<UniqueFd> open_cgroup(const Record& record, const std::string& below) {
   if (record.cgroup.empty()) {
@@ -104,7 +98,7 @@ Result<Running> Runtime::exec(const ExecOptions& options) {
 }
 
 Result<Running> Runtime::launch_in(const Opened& container, const Json& config, const ExecOptions& options,
-                                   const std::string& executable, int input) {
+                                   const std::string& executable, const std::array<int, 3>& streams) {
   const Record& record = container.record;
   RCRT_ASSIGN(Paths* const where, paths());
   RCRT_TRY(enter_of(record, config));
@@ -133,7 +127,7 @@ Result<Running> Runtime::launch_in(const Opened& container, const Json& config, 
       for (const auto& flag : *it)
         if (flag.is_string()) request.seccomp_flags.push_back(flag.get<std::string>());
   }
-  request.stdio = {input, 1, 2};
+  request.stdio = streams;
   request.orphan = true;
   request.rootless = settings_.cgroups.rootless;
   request.user_entered = entered_;
@@ -207,12 +201,13 @@ Result<void> Runtime::start_hooks(const Opened& container, const Json& config) {
     options.process["args"] = hook.args;
     options.process["env"] = hook.env;
     RCRT_ASSIGN(UniqueFd input, state_file(state_json(container.record, Status::created)));
-    RCRT_ASSIGN(Running running, launch_in(container, config, options, hook.path, input.get()));
+    RCRT_ASSIGN(UniqueFd output, output_file());
+    RCRT_ASSIGN(Running running,
+                launch_in(container, config, options, hook.path, {input.get(), output.get(), output.get()}));
     bool ended = wait_for_end(running.pidfd.get(), hook.timeout > 0 ? hook.timeout * 1000 : -1);
     if (!ended) (void)send_signal(running.pidfd.get(), SIGKILL);
-    std::string how = ending(reap(running.pid));
-    if (!ended) how = " took longer than its timeout of " + std::to_string(hook.timeout) + " s";
-    if (!how.empty()) return error("the hook " + hook.where + how, hook.path);
+    const std::string how = failure_of(hook, !ended, reap(running.pid));
+    if (!how.empty()) return hook_error(hook, how, output.get());
   }
   return {};
 }

@@ -32,7 +32,7 @@ Result<void> kill_and_wait(const Record& record) {
 
 }  // namespace
 
-Result<void> Runtime::start(const std::string& id) {
+Result<Running> Runtime::start(const std::string& id, const std::string& notify_socket) {
   RCRT_ASSIGN(Opened container, open(id));
   RCRT_TRY(container.folder.lock());
   switch (status_of(container.folder, container.record)) {
@@ -43,8 +43,9 @@ Result<void> Runtime::start(const std::string& id) {
     case Status::stopped:
       return error("cannot start a container that has stopped", id);
     case Status::running:
-    case Status::paused:
       return error("cannot start an already running container", id);
+    case Status::paused:
+      return error("cannot start a container in the paused state", id, "resume it first");
   }
   // As the specification has it: the container is stopped when a hook fails.
   auto or_stop = [&](Result<void> hooks) {
@@ -60,19 +61,23 @@ Result<void> Runtime::start(const std::string& id) {
   }
   RCRT_ASSIGN(UniqueFd socket, container.folder.connect("start"));
   fault_point("oci: start connected");
-  const UniqueFd process = process_of(container.record);
+  Running running;
+  running.pid = container.record.pid;
+  running.pidfd = process_of(container.record);
+  RCRT_ASSIGN(running.readiness, Readiness::listen(container.folder, notify_socket));
   ListenerSink listener;
   if (auto agent = container.record.extra.find("seccompAgent"); agent != container.record.extra.end())
     listener = [&container, agent = *agent](UniqueFd fd) {
       const Record& record = container.record;
       return notify_agent(agent, state_json(record, Status::created), record.pid, fd.get());
     };
-  RCRT_TRY(start_waiting(socket.get(), process.get(), listener));
-  RCRT_TRY(check_executed(container.record.pid, process.get()));
+  RCRT_TRY(start_waiting(socket.get(), running.pidfd.get(), listener));
+  RCRT_TRY(check_executed(running.pid, running.pidfd.get()));
   fault_point("oci: started");
-  if (!container.record.start_hooks) return {};
-  return or_stop(
-      run_hooks(config, "poststart", state_json(container.record, Status::running), runtime_place()));
+  if (container.record.start_hooks)
+    RCRT_TRY(or_stop(
+        run_hooks(config, "poststart", state_json(container.record, Status::running), runtime_place())));
+  return running;
 }
 
 Result<std::vector<pid_t>> Runtime::processes(const std::string& id) {
@@ -84,6 +89,8 @@ Result<std::vector<pid_t>> Runtime::processes(const std::string& id) {
 Result<void> Runtime::kill(const std::string& id, int signal, bool all) {
   RCRT_ASSIGN(Opened container, open(id));
   const Record& record = container.record;
+  if (status_of(container.folder, record) == Status::creating)
+    return error("cannot kill a container that is still being created", id, "use `delete --force`");
   UniqueFd process = process_of(record);
   // Without a pid namespace the others outlive their first process.
   if (all || (signal == SIGKILL && !record.own_pids)) {

@@ -56,13 +56,14 @@ void warn_of_capabilities(const PlanDraft& draft, const PluginHost::LogSink& log
   uint64_t missing = (draft.effective & ~draft.permitted) | (draft.ambient & ~draft.permitted) |
                      (draft.ambient & ~draft.inheritable);
   const auto names = capabilities();
+  std::string list;
   for (size_t i = 0; i < names.size(); ++i) {
     const uint64_t bit = uint64_t{1} << i;
     if ((wanted & bit) != 0 && prctl(PR_CAPBSET_READ, i) != 1) missing |= bit;
-    if ((missing & bit) != 0)
-      log(RCRT_LOG_WARNING, "rcrt-oci",
-          "process.capabilities: " + std::string(names[i]) + " cannot be granted");
+    if ((missing & bit) != 0) list += (list.empty() ? "" : ", ") + std::string(names[i]);
   }
+  if (!list.empty())
+    log(RCRT_LOG_WARNING, "rcrt-oci", "process.capabilities: " + list + " cannot be granted");
 }
 
 }  // namespace

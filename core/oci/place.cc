@@ -31,6 +31,26 @@ std::string sysctl_of(const Node& sysctls, const std::string& name) {
   return {};
 }
 
+// What is one member, and its value.
+std::string member_of(const Error& error, const Json& config) {
+  static const struct {
+    Stage stage;
+    const char* place;
+  } kMembers[] = {
+      {Stage::kTimeNamespace, "/linux/timeOffsets"}, {Stage::kOomScore, "/process/oomScoreAdj"},
+      {Stage::kRlimit, "/process/rlimits"},          {Stage::kScheduler, "/process/scheduler"},
+      {Stage::kIoPriority, "/process/ioPriority"},   {Stage::kMemoryPolicy, "/linux/memoryPolicy"},
+      {Stage::kPersonality, "/linux/personality"},   {Stage::kUser, "/process/user"}};
+  for (const auto& [stage, place] : kMembers) {
+    const Json::json_pointer member{std::string(place)};
+    if (error.what != launch::stage_text(stage) || !config.contains(member)) continue;
+    std::string path = place + 1;
+    std::ranges::replace(path, '/', '.');
+    return path + " " + config[member].dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 200);
+  }
+  return {};
+}
+
 std::string place_of(const Error& error, const Node& config) {
   auto is = [&](Stage stage) { return error.what == launch::stage_text(stage); };
   const Node linux_part = config["linux"];
@@ -48,7 +68,8 @@ std::string place_of(const Error& error, const Node& config) {
 }  // namespace
 
 Error with_place(Error error, const Json& config) {
-  const std::string place = place_of(error, Node(&config, ""));
+  std::string place = place_of(error, Node(&config, ""));
+  if (place.empty()) place = member_of(error, config);
   if (place.empty()) return error;
   if (!error.hint.empty()) error.hint += "; ";
   error.hint += "see " + place;

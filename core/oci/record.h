@@ -5,6 +5,8 @@
 //                 config.json  the configuration, as it was when the container was created
 //                 start        the socket on which its process waits for `start`; while it
 //                              is still being made it is called start.new
+//                 notify/      the socket on which its processes say that they are ready, where
+//                              a service manager wants to know
 //   The folder itself is locked (flock) by whoever makes, starts or deletes the container.
 #pragma once
 
@@ -65,7 +67,8 @@ class Folder {
   Result<Json> read_config() const;
   Result<void> write_config(const std::string& text) const;
 
-  // A listening socket of that name; and a connection to one.
+  // A socket of that name; one that listens; and a connection to that.
+  Result<UniqueFd> bind(const char* name, int type) const;
   Result<UniqueFd> listen(const char* name) const;
   Result<UniqueFd> connect(const char* name) const;
   Result<void> rename(const char* from, const char* to) const;

@@ -2,6 +2,7 @@
 // What rcrt-oci does to containers: one function a command. Nothing here prints.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "core/oci/hook_runner.h"
 #include "core/oci/hooks.h"
 #include "core/oci/isolation.h"
+#include "core/oci/readiness.h"
 #include "core/oci/record.h"
 #include "core/paths.h"
 #include "core/plugin_host.h"
@@ -38,6 +40,8 @@ struct CreateOptions {
   // Of them, those of socket activation (sd_listen_fds(3)), and their names.
   int listen_fds = 0;
   std::string listen_names;
+  // The socket of the service manager that waits until the container is ready; empty: none does.
+  std::string notify_socket;
   bool wait_for_start = true;  // `create`; false: `run`
   bool detached = false;       // of `run`: nobody is there to serve a terminal
 };
@@ -50,11 +54,12 @@ struct ExecOptions {
   bool ignore_paused = false;
 };
 
-// A process that runs: our own child.
+// A process that runs; our own child, unless it was there already.
 struct Running {
   pid_t pid = -1;
   UniqueFd pidfd;
   UniqueFd console;  // the pty's master, when it was not sent to a console socket
+  Readiness readiness;
 };
 
 class Runtime {
@@ -62,7 +67,8 @@ class Runtime {
   explicit Runtime(const Settings& settings) : settings_(settings) {}
 
   Result<Running> create(const CreateOptions& options);
-  Result<void> start(const std::string& id);
+  // `notify_socket` as in CreateOptions.
+  Result<Running> start(const std::string& id, const std::string& notify_socket = {});
   Result<void> kill(const std::string& id, int signal, bool all);
   Result<void> remove(const std::string& id, bool force);
   Result<Running> exec(const ExecOptions& options);
@@ -107,9 +113,9 @@ class Runtime {
   Result<void> enter(int space, const Json& config);
   // Where the hooks run that are not the container's.
   HookPlace runtime_place() const;
-  // `input` is its standard input.
   Result<Running> launch_in(const Opened& container, const Json& config, const ExecOptions& options,
-                            const std::string& executable = {}, int input = 0);
+                            const std::string& executable = {},
+                            const std::array<int, 3>& streams = {0, 1, 2});
   Result<Json> cgroup_request(const Opened& container);
   Result<PluginHost*> plugins();
   Result<Paths*> paths();

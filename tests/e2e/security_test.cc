@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Attacks on `run` that have worked on container runtimes, each seen to fail here. The
 // table of all of them is in docs/SECURITY.md.
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <linux/capability.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <sstream>
 
+#include "tests/e2e/spy.h"
 #include "tests/e2e/stage.h"
 
 namespace rcrt::test {
@@ -87,61 +80,15 @@ TEST_F(SecurityTest, NoDescriptorOfTheCallerIsInherited) {
   EXPECT_EQ(output.out, "0\n1\n2\n") << output;
 }
 
-// Joins the process's pid and mount namespaces with a container's default capabilities and, for
-// as long as it lives, looks at every process there as it comes: prints what it could read.
-pid_t spy_on(pid_t target, int report) {
-  pid_t child = fork();
-  if (child != 0) return child;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::string ns = "/proc/" + std::to_string(target) + "/ns/";
-  int pid_ns = open((ns + "pid").c_str(), O_RDONLY | O_CLOEXEC),
-      mnt = open((ns + "mnt").c_str(), O_RDONLY | O_CLOEXEC);
-  if (setns(pid_ns, CLONE_NEWPID) != 0 || setns(mnt, CLONE_NEWNS) != 0) _exit(1);
-  child = fork();
-  if (child != 0) {
-    waitpid(child, nullptr, 0);
-    _exit(0);
-  }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct caps[2] = {{0xa80425fb, 0xa80425fb, 0}, {0, 0, 0}};
-  if (syscall(SYS_capset, &header, caps) != 0) _exit(1);
-  std::string first = "denied";
-  for (std::set<std::string> told;;)
-    for (int pid = 2; pid < 400; ++pid) {
-      if (pid == getpid()) continue;
-      char name[64], seen[256];
-      for (int fd = 3; fd < 12; ++fd) {
-        snprintf(name, sizeof name, "/proc/%d/fd/%d", pid, fd);
-        ssize_t size = readlink(name, seen, sizeof seen);
-        if (size < 0 && errno == ENOENT && access(("/proc/" + std::to_string(pid)).c_str(), F_OK) != 0) break;
-        std::string line = size < 0 ? (errno == EACCES || errno == EPERM ? "denied" : "")
-                                    : std::string(seen, static_cast<size_t>(size));
-        if (line.empty() || !told.insert(line).second) continue;
-        line += "\n";
-        if (write(report, line.data(), line.size()) < 0) _exit(1);
-      }
-    }
-}
-
 // CVE-2016-9962: a process of the container looks into the one that is about to join it.
 TEST_F(SecurityTest, WhoIsJoiningCannotBeLookedInto) {
   ASSERT_EQ(run({"run", "-d", "--name", "spying", "busybox", "sleep", "1000"}).code, 0);
-  int report[2];
-  ASSERT_EQ(pipe2(report, O_NONBLOCK), 0);
-  pid_t spy = spy_on(process("spying"), report[1]);
-  std::string seen;
-  for (int i = 0; i < 200 && (i < 20 || seen.find("denied") == std::string::npos); ++i) {
-    EXPECT_EQ(box({"--pid=container:spying"}, {"true"}).code, 0);
-    char text[4096];
-    ssize_t size = read(report[0], text, sizeof text);
-    if (size > 0) seen.append(text, static_cast<size_t>(size));
+  {
+    Spy spy(process("spying"));
+    for (int i = 0; i < 200 && (i < 20 || spy.seen().find("denied") == std::string::npos); ++i)
+      EXPECT_EQ(box({"--pid=container:spying"}, {"true"}).code, 0);
+    EXPECT_EQ(spy.seen(), "denied\n") << "it was seen on its way, and nothing but that";
   }
-  kill(spy, SIGKILL);
-  EXPECT_EQ(waitpid(spy, nullptr, 0), spy);
-  close(report[0]);
-  close(report[1]);
-  EXPECT_EQ(seen, "denied\n") << "it was seen on its way, and nothing but that";
   EXPECT_EQ(run({"rm", "-f", "spying"}).code, 0);
 }
 

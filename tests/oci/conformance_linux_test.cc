@@ -154,7 +154,8 @@ TEST_F(LinuxConformance, TimeOffsets) {
 }
 
 TEST_F(LinuxConformance, Devices) {
-  Json spec = config("stat -c '%n %F %t:%T %a %u:%g' /dev/x/fuse /dev/disk /dev/fifo /dev/null");
+  Json spec =
+      config("stat -c '%n %F %t:%T %a %u:%g' /dev/x/fuse /dev/disk /dev/fifo /dev/null /dev/unbuffered");
   spec["linux"]["devices"] = {{{"path", "/dev/x/fuse"},
                                {"type", "c"},
                                {"major", 10},
@@ -163,10 +164,12 @@ TEST_F(LinuxConformance, Devices) {
                                {"uid", 3},
                                {"gid", 4}},
                               {{"path", "/dev/disk"}, {"type", "b"}, {"major", 7}, {"minor", 0}},
-                              {{"path", "/dev/fifo"}, {"type", "p"}, {"fileMode", 0600}}};
+                              {{"path", "/dev/fifo"}, {"type", "p"}, {"fileMode", 0600}},
+                              {{"path", "/dev/unbuffered"}, {"type", "u"}, {"major", 1}, {"minor", 5}}};
   EXPECT_EQ(run(spec).out,
             "/dev/x/fuse character special file a:e5 640 3:4\n/dev/disk block special file 7:0 666 0:0\n"
-            "/dev/fifo fifo 0:0 600 0:0\n/dev/null character special file 1:3 666 0:0\n");
+            "/dev/fifo fifo 0:0 600 0:0\n/dev/null character special file 1:3 666 0:0\n"
+            "/dev/unbuffered character special file 1:5 666 0:0\n");
   auto device = [](const char* member, const Json& value) {
     Json one = {{"path", "/dev/x"}, {"type", "c"}, {"major", 1}, {"minor", 3}};
     one[member] = value;
@@ -235,7 +238,7 @@ TEST_F(LinuxConformance, Personality) {
 
 TEST_F(LinuxConformance, MemoryPolicy) {
   auto shown = [](const Json& policy) {
-    Json spec = config("head -1 /proc/self/numa_maps | cut -d' ' -f2");
+    Json spec = config("head -1 /proc/self/numa_maps | sed 's/^[^ ]* //; s/ file=.*//'");
     spec["linux"]["memoryPolicy"] = policy;
     Output output = run(spec);
     EXPECT_EQ(output.code, 0) << output;
@@ -247,13 +250,42 @@ TEST_F(LinuxConformance, MemoryPolicy) {
   EXPECT_EQ(shown({{"mode", "MPOL_INTERLEAVE"}, {"nodes", "0"}}), "interleave:0\n");
   EXPECT_EQ(shown({{"mode", "MPOL_PREFERRED"}, {"nodes", "0"}, {"flags", {"MPOL_F_STATIC_NODES"}}}),
             "prefer=static:0\n");
+  EXPECT_EQ(shown({{"mode", "MPOL_PREFERRED_MANY"}, {"nodes", "0"}}), "prefer (many):0\n");
+  EXPECT_EQ(shown({{"mode", "MPOL_WEIGHTED_INTERLEAVE"}, {"nodes", "0"}}), "weighted interleave:0\n");
+  EXPECT_EQ(shown({{"mode", "MPOL_BIND"}, {"nodes", "0"}, {"flags", {"MPOL_F_RELATIVE_NODES"}}}),
+            "bind=relative:0\n");
+  EXPECT_EQ(shown({{"mode", "MPOL_BIND"}, {"nodes", "0"}, {"flags", {"MPOL_F_NUMA_BALANCING"}}}),
+            "bind=balancing:0\n");
   expect_refused("memoryPolicy", {{"mode", "MPOL_X"}}, "memoryPolicy.mode", "MPOL_X", "MPOL_DEFAULT");
   expect_refused("memoryPolicy", {{"mode", "MPOL_BIND"}, {"nodes", "a"}}, "memoryPolicy.nodes", "a", "0-3,7");
   expect_refused("memoryPolicy", {{"mode", "MPOL_BIND"}, {"nodes", "0"}, {"flags", {"X"}}},
                  "memoryPolicy.flags[0]", "X", "MPOL_F_STATIC_NODES");
   Json spec = config("true");
   spec["linux"]["memoryPolicy"] = {{"mode", "MPOL_BIND"}};
-  EXPECT_THAT(refused(spec), HasSubstr("cannot set the memory policy"));
+  EXPECT_THAT(refused(spec),
+              HasSubstr("cannot set the memory policy: invalid argument; see linux.memoryPolicy "
+                        "{\"mode\":\"MPOL_BIND\"}"));
+}
+
+// Where there is no systemd to ask, a path is one below the root of cgroup v2, absolute or not.
+TEST_F(LinuxConformance, CgroupsPath) {
+  auto place = [](const Json& path) {
+    Json spec = config("true");
+    spec["linux"]["cgroupsPath"] = path;
+    EXPECT_EQ(create("c1", spec).code, 0) << path;
+    std::string text = contents("/proc/" + std::to_string(pid("c1")) + "/cgroup");
+    text.erase(0, text.find("0::"));
+    EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
+    return text.substr(0, text.find('\n'));
+  };
+  const std::string name = "rcrt-oci-" + std::to_string(getpid());
+  EXPECT_EQ(place("/" + name + "/absolute"), "0::/" + name + "/absolute");
+  EXPECT_EQ(place(name + "/relative"), "0::/" + name + "/relative");
+  EXPECT_EQ(place("//" + name + "//folded/"), "0::/" + name + "/folded");
+  EXPECT_EQ(place(""), "0::/rcrt-oci/c1");
+  EXPECT_EQ(place(nullptr), "0::/rcrt-oci/c1");
+  expect_refused("cgroupsPath", "/", "cgroupsPath", "/", "below the root");
+  expect_refused("cgroupsPath", 5, "cgroupsPath", "5", "a string");
 }
 
 TEST_F(LinuxConformance, IntelRdtNeedsResctrl) {

@@ -164,19 +164,43 @@ TEST_F(ProcessConformance, Scheduler) {
   const std::vector<std::string> look = {"awk", "{print $19, $40, $41}", "/proc/self/stat"};
   EXPECT_EQ(with("scheduler", {{"policy", "SCHED_OTHER"}, {"nice", 5}}, look), "5 0 0\n");
   EXPECT_EQ(with("scheduler", {{"policy", "SCHED_BATCH"}, {"nice", 4}}, look), "4 0 3\n");
-  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_IDLE"}}, look), "0 0 5\n");
-  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_FIFO"}, {"priority", 9}}, look), "0 9 1\n");
-  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_RR"}, {"priority", 8}}, look), "0 8 2\n");
+  // To these policies a nice value says nothing.
+  const std::vector<std::string> real_time = {"awk", "{print $40, $41}", "/proc/self/stat"};
+  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_IDLE"}}, real_time), "0 5\n");
+  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_FIFO"}, {"priority", 9}}, real_time), "9 1\n");
+  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_RR"}, {"priority", 8}}, real_time), "8 2\n");
   EXPECT_EQ(with("scheduler",
                  {{"policy", "SCHED_DEADLINE"},
                   {"runtime", 10000000},
                   {"deadline", 20000000},
                   {"period", 30000000},
-                  {"flags", {"SCHED_FLAG_RECLAIM"}}},
+                  {"flags", {"SCHED_FLAG_RECLAIM", "SCHED_FLAG_DL_OVERRUN"}}},
+                 real_time),
+            "0 6\n");
+  EXPECT_EQ(with("scheduler", {{"policy", "SCHED_BATCH"}, {"nice", 4}, {"flags", {"SCHED_FLAG_KEEP_POLICY"}}},
                  look),
-            "0 0 6\n");
+            "4 0 0\n")
+      << "the policy it had";
+  EXPECT_EQ(
+      with("scheduler", {{"policy", "SCHED_FIFO"}, {"priority", 9}, {"flags", {"SCHED_FLAG_KEEP_PARAMS"}}},
+           real_time),
+      "0 0\n")
+      << "nothing is changed";
   Json reset = {{"policy", "SCHED_FIFO"}, {"priority", 9}, {"flags", {"SCHED_FLAG_RESET_ON_FORK"}}};
   EXPECT_EQ(with("scheduler", reset, "awk '{print $41}' /proc/self/stat; true"), "0\n");
+  // Known to the specification, and to no kernel.
+  Json spec = config("true");
+  spec["process"]["scheduler"] = {{"policy", "SCHED_ISO"}};
+  EXPECT_THAT(refused(spec), HasSubstr("cannot set the scheduler: invalid argument; see process.scheduler "
+                                       "{\"policy\":\"SCHED_ISO\"}"));
+  // What a kernel knows only where it is built with it.
+  for (const char* flag : {"SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX"}) {
+    spec["process"]["scheduler"] = {{"policy", "SCHED_OTHER"}, {"flags", {flag}}};
+    Output output = run(spec);
+    if (output.code != 0) {
+      EXPECT_THAT(output.err, HasSubstr("cannot set the scheduler")) << flag;
+    }
+  }
   expect_refused("scheduler", {{"policy", "SCHED_X"}}, "scheduler.policy", "SCHED_X", "SCHED_DEADLINE");
   expect_refused("scheduler", {{"policy", "SCHED_OTHER"}, {"nice", 20}}, "scheduler.nice", "20", "to 19");
   expect_refused("scheduler", {{"policy", "SCHED_RR"}, {"priority", 100}}, "scheduler.priority", "100",

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <thread>
 
 #include "base/unique_fd.h"
@@ -129,12 +130,29 @@ TEST_F(SeccompConformance, ArchitecturesAndFlags) {
                       "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
   EXPECT_EQ(run(with(seccomp, kMakes)).out, "1\n");
   seccomp["flags"] = {"X"};
-  expect_refused(seccomp, "flags[0]", "is no seccomp flag");
+  expect_refused(seccomp, "flags[0]", "it is \"X\", and it is no seccomp flag: use SECCOMP_FILTER_FLAG_LOG");
   seccomp["flags"] = Json::array();
   for (const char* unknown : {"X86", "SCMP_ARCH_X"}) {
     seccomp["architectures"] = {unknown};
     expect_refused(seccomp, "architectures[0]", "SCMP_ARCH_X86_64");
   }
+}
+
+// A program may call the kernel as one of another architecture does.
+TEST_F(SeccompConformance, CallsOfAnotherArchitecture) {
+  auto calls = [](const Json& architectures, const char* name) {
+    Json seccomp = allow_but(rule({name}, "SCMP_ACT_ERRNO"));
+    seccomp["architectures"] = architectures;
+    Json spec = with(seccomp, "/dev/inside i386-mkdir /dev/shm/x 2>/dev/null; echo $?");
+    spec["mounts"].push_back({{"destination", "/dev/inside"},
+                              {"source", std::filesystem::absolute("tests/oci/inside")},
+                              {"options", {"bind", "ro"}}});
+    return run(spec).out;
+  };
+  EXPECT_EQ(calls({"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}, "mkdir"), "Operation not permitted\n1\n");
+  EXPECT_EQ(calls({"SCMP_ARCH_X86"}, "mkdir"), "Operation not permitted\n1\n") << "ours need not be named";
+  EXPECT_EQ(calls({"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}, "chown"), "made\n0\n");
+  EXPECT_EQ(calls({"SCMP_ARCH_X86_64"}, "chown"), "159\n") << "128 and SIGSYS: it was not named";
 }
 
 TEST_F(SeccompConformance, OneThatForbidsNearlyAllIsAnErrorWhateverItForbids) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // exec, ps, pause, resume, update, events.
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/oci/descriptor_socket.h"
@@ -38,6 +39,7 @@ TEST_F(Exec, RunsInTheContainer) {
 
 TEST_F(Exec, Options) {
   EXPECT_EQ(exec({"--cwd", "/tmp"}, {"pwd"}).out, "/tmp\n");
+  EXPECT_EQ(exec({"--cwd", ""}, {"pwd"}).out, "/\n") << "the container's own";
   EXPECT_EQ(exec({"--env", "A=1", "-e", "TERM=x"}, {"sh", "-c", "echo $A $TERM"}).out, "1 x\n");
   EXPECT_EQ(exec({"--user", "5:6", "--additional-gids", "7"}, {"sh", "-c", "id -u; id -g; id -G"}).out,
             "5\n6\n6 7\n");
@@ -81,6 +83,23 @@ TEST_F(Exec, DetachedItIsTheSubreapers) {
   ASSERT_EQ(output.code, 0) << output;
   EXPECT_EQ(wait_for(std::stoi(contents(file))), 6);
   EXPECT_EQ(container_out(), "there\n");
+}
+
+TEST_F(Exec, InACgroupBelowTheContainers) {
+  const std::string group = "/sys/fs/cgroup/rcrt-oci/c1/below";
+  ASSERT_EQ(mkdir(group.c_str(), 0755), 0);
+  for (const char* name : {"below", "/below"}) {
+    ASSERT_EQ(oci_apart({"exec", "-d", "--pid-file", stage->dir() + "/exec.pid", "--cgroup", name, "c1",
+                         "sleep", "1000"})
+                  .code,
+              0)
+        << container_err();
+    const std::string process = contents(stage->dir() + "/exec.pid");
+    EXPECT_EQ(contents(group + "/cgroup.procs"), process + "\n");
+    kill(std::stoi(process), SIGKILL);
+    EXPECT_EQ(wait_for(std::stoi(process)), 128 + SIGKILL);
+  }
+  EXPECT_EQ(exec({"--cgroup", "nosuch"}, {"true"}).code, 255);
 }
 
 TEST_F(Exec, Failures) {
@@ -164,7 +183,12 @@ TEST_F(Exec, Processes) {
               packed(observe("ps -p " + std::to_string(pid("c1")) + " -o " + column)));
   EXPECT_EQ(oci({"ps", "c1", "-o", "nosuch"}).code, 1);
   EXPECT_EQ(oci({"ps", "c1", "-o"}).code, 1);
-  EXPECT_EQ(oci({"ps", "c1", "--sort=pid"}).code, 1);
+  for (const char* unknown : {"--sort=pid", "--format"}) {
+    Output refused = oci({"ps", "c1", unknown, "json"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_NE(refused.err.find("unknown ps option \"" + std::string(unknown) + "\""), refused.err.npos)
+        << refused;
+  }
 }
 
 TEST_F(Exec, Events) {
@@ -172,6 +196,7 @@ TEST_F(Exec, Events) {
   EXPECT_EQ(event["type"], "stats");
   EXPECT_EQ(event["id"], "c1");
   EXPECT_TRUE(event["data"]["cpu"]["usage"]["total"].is_number());
+  EXPECT_EQ(event["data"]["pids"]["current"], 1) << "counted where no controller does";
   Process process(command({"events", "--interval", "50ms", "c1"}), {"RCRT_ROOT=" + stage->root()});
   EXPECT_TRUE(process.wait_for("\n"));
   oci({"delete", "-f", "c1"});

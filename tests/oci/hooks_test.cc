@@ -83,10 +83,13 @@ TEST_F(Hooks, StartContainerRunsInsideAsTheContainersUser) {
 }
 
 TEST_F(Hooks, CreateContainerSeesTheMachinesFilesInTheContainersNamespaces) {
+  stage->file("rootfs/etc/hooked", "in the root");
   Json spec = config("true");
   spec["hooks"]["createContainer"] = {
       {{"path", "/bin/sh"},
-       {"args", {"sh", "-c", "hostname; readlink /proc/self/ns/net; ls -d " + stage->dir() + "; exit 1"}},
+       {"args",
+        {"sh", "-c",
+         "readlink /proc/self/ns/net; ls -d " + stage->dir() + "; cat etc/hooked; touch by-hook; exit 1"}},
        {"env", {"PATH=/bin:/usr/bin"}}}};
   Output output = create("c1", spec);
   EXPECT_EQ(output.code, 1);
@@ -95,7 +98,29 @@ TEST_F(Hooks, CreateContainerSeesTheMachinesFilesInTheContainersNamespaces) {
   EXPECT_NE(output.err.find("net:["), output.err.npos) << output;
   EXPECT_EQ(output.err.find(own), output.err.npos) << "it has a network of its own";
   EXPECT_NE(output.err.find(stage->dir()), output.err.npos) << output;
+  EXPECT_NE(output.err.find("in the root"), output.err.npos)
+      << "it begins in the container's root: " << output;
+  EXPECT_EQ(unlink((rootfs() + "/by-hook").c_str()), 0);
+  EXPECT_EQ(unlink((rootfs() + "/etc/hooked").c_str()), 0);
   EXPECT_EQ(leftovers(), "");
+}
+
+TEST_F(Hooks, WhatOneThatFailsWroteIsInTheErrorAndItsVariablesAreItsOwn) {
+  for (const char* kind : {"prestart", "createRuntime", "createContainer", "startContainer", "poststart"}) {
+    Json spec = config("sleep 1000");
+    spec["process"]["env"].push_back("OF=container");
+    spec["hooks"][kind] = {
+        {{"path", "/bin/sh"},
+         {"args",
+          {"sh", "-c",
+           "read pid rest </proc/self/stat; tr '\\0' ' ' </proc/$pid/environ; echo why >&2; exit 3"}},
+         {"env", {"A=1", "B=2"}}}};
+    Output output = oci({"run", "--bundle", bundle(spec), "c1"});
+    EXPECT_EQ(output.code, 1) << kind;
+    EXPECT_EQ(output.out, "") << kind;
+    EXPECT_NE(output.err.find("failed with exit status 3 \"/bin/sh\": A=1 B=2 why\n"), output.err.npos)
+        << kind << output;
+  }
 }
 
 TEST_F(Hooks, OneThatFailsStopsTheCreation) {
@@ -156,6 +181,10 @@ TEST_F(Hooks, AFailingPoststopIsLoggedOnly) {
   EXPECT_EQ(oci({"--log", log, "delete", "-f", "c1"}).code, 0);
   EXPECT_NE(contents(log).find("level=warning"), std::string::npos) << contents(log);
   EXPECT_EQ(contents(trace()), "poststop \"status\":\"stopped\"\n") << "the others run";
+  ASSERT_EQ(create("c1", spec).code, 0);
+  Output output = oci({"delete", "-f", "c1"});
+  EXPECT_EQ(output.code, 0);
+  EXPECT_NE(output.err.find("hooks.poststop[0] failed with exit status 1"), output.err.npos) << output;
 }
 
 TEST_F(Hooks, BadOnesAreRefusedBeforeAnythingIsMade) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // mounts[] with the option idmap, and with mappings of their own.
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +42,21 @@ TEST_F(IdMap, MappingsOfItsOwn) {
   EXPECT_EQ(run(shows_owner(mappings)).out, "5003:6004\n");
   mappings["options"] = {"rbind", "ridmap"};
   EXPECT_EQ(run(shows_owner(mappings)).out, "5003:6004\n");
+}
+
+TEST_F(IdMap, OnlyTheRecursiveFormReachesWhatIsBelow) {
+  const std::string below = source() + "/below";
+  mkdir(below.c_str(), 0755);
+  ASSERT_EQ(mount("tmpfs", below.c_str(), "tmpfs", 0, nullptr), 0);
+  stage->file("shared/below/file", "x");
+  EXPECT_EQ(chown((below + "/file").c_str(), 3, 4), 0);
+  for (auto [option, owner] : {std::pair{"idmap", "3:4\n"}, {"ridmap", "5003:6004\n"}}) {
+    Json spec = shows_owner(
+        {{"uidMappings", mapping(5000)}, {"gidMappings", mapping(6000)}, {"options", {"rbind", option}}});
+    spec["process"]["args"] = {"sh", "-c", "stat -c %u:%g /data/here /data/below/file"};
+    EXPECT_EQ(run(spec).out, std::string("5003:6004\n") + owner) << option;
+  }
+  EXPECT_EQ(umount2(below.c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(IdMap, MappingsOfTheContainer) {

@@ -128,16 +128,17 @@ TEST_F(Rootless, HooksRunWhereTheyAreAskedFor) {
                       {"args", {"sh", "-c", "{ readlink /proc/self/ns/user; id -u; } >>" + trace}},
                       {"env", {"PATH=/bin:/usr/bin"}}}};
   for (const char* kind : {"prestart", "createRuntime", "poststart", "poststop"}) spec["hooks"][kind] = hook;
+  spec["process"]["args"] = {"cat", "/dev/shm/by-hook"};
   spec["hooks"]["startContainer"] = {
-      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "id -u; cat /proc/self/uid_map"}}}};
+      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "{ id -u; cat /proc/self/uid_map; } >/dev/shm/by-hook"}}}};
   spec["hooks"]["createContainer"] = {
       {{"path", "/bin/sh"}, {"args", {"sh", "-c", "id -u >>" + trace}}, {"env", {"PATH=/bin:/usr/bin"}}}};
   ASSERT_EQ(user_create(spec).code, 0) << contents(home() + "/err");
   const pid_t process = std::stoi(contents(home() + "/pid"));
   Output started = user({"start", "c"});
   ASSERT_EQ(started.code, 0) << started;
-  EXPECT_THAT(started.out, HasSubstr("0\n         0       4321          1\n"));
   EXPECT_EQ(wait_for(process), 0);
+  EXPECT_THAT(contents(home() + "/out"), HasSubstr("0\n         0       4321          1\n"));
   EXPECT_EQ(user({"delete", "c"}).code, 0);
   char own[64] = {};
   ASSERT_GT(readlink("/proc/self/ns/user", own, sizeof own - 1), 0);

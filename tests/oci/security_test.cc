@@ -8,42 +8,18 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/oci/oci_stage.h"
+#include "tests/e2e/spy.h"
+#include "tests/oci/evil_root.h"
 
 namespace rcrt::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class OciSecurity : public OciTest {
+class OciSecurity : public EvilRootTest {
  protected:
-  // A root of the test's own, to be made evil.
-  void SetUp() override {
-    OciTest::SetUp();
-    if (!stage) return;
-    std::filesystem::copy(
-        rootfs(), evil(),
-        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
-    std::filesystem::create_directory(outside());
-  }
-  void TearDown() override {
-    OciTest::TearDown();
-    if (!stage) return;
-    std::filesystem::remove_all(evil());
-    std::filesystem::remove_all(outside());
-  }
-  static std::string evil() { return stage->dir() + "/evil"; }
-  static std::string outside() { return stage->dir() + "/outside"; }
-  static Json evil_config(const std::string& script) {
-    Json spec = config(script);
-    spec["root"] = {{"path", evil()}, {"readonly", false}};
-    return spec;
-  }
-  static void replace_by_link(const std::string& name, const std::string& target) {
-    std::filesystem::remove_all(evil() + name);
-    std::filesystem::create_symlink(target, evil() + name);
-  }
   static std::string programs() {
     std::string all;
     for (const char* name : {"/p/bin/rcrt-oci", "/p/libexec/rcrt/rcrt-monitor"})
@@ -56,15 +32,24 @@ TEST_F(OciSecurity, ProgramsOfOursCannotBeRewritten) {
   const std::string before = programs();
   ASSERT_GT(before.size(), 1000u);
   const std::string write = "for p in /proc/[0-9]*; do (echo x > $p/exe) 2>/dev/null; done; sleep 0.01";
-  Json spec = config("");
-  spec["process"]["args"] = {"/proc/self/exe"};
-  run(spec);
-  ASSERT_EQ(create("c1", config("while :; do " + write + "; done")).code, 0);
+  std::ofstream(evil() + "/script") << "#!/proc/self/exe\n";
+  ASSERT_EQ(chmod((evil() + "/script").c_str(), 0755), 0);
+  replace_by_link("/link", "/proc/self/exe");
+  ASSERT_EQ(create("c1", evil_config("while :; do " + write + "; done")).code, 0);
   ASSERT_EQ(oci({"start", "c1"}).code, 0);
-  for (int i = 0; i < 5; ++i) {
-    oci({"exec", "c1", "/proc/self/exe"});
-    oci({"exec", "c1", "true"});
+  for (const char* entry : {"/proc/self/exe", "/script", "/link", "/proc/1/exe"}) {
+    Json spec = evil_config("");
+    spec["process"]["args"] = {entry, "version"};
+    Output output = run(spec);
+    EXPECT_NE(output.code, 0) << entry << output;
+    EXPECT_EQ(output.out, "") << entry;
+    if (entry != std::string("/proc/1/exe")) {  // the container's own shell
+      output = oci({"exec", "c1", entry, "version"});
+      EXPECT_NE(output.code, 0) << entry << output;
+      EXPECT_EQ(output.out, "") << entry;
+    }
   }
+  for (int i = 0; i < 5; ++i) oci({"exec", "c1", "true"});
   EXPECT_EQ(programs(), before);
 }
 
@@ -136,6 +121,15 @@ TEST_F(OciSecurity, WhoJoinsCannotBeLookedInto) {
   EXPECT_THAT(container_out(), Not(HasSubstr("rcrt-plan")));
 }
 
+TEST_F(OciSecurity, WhoJoinsCannotBeDebugged) {
+  ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  Spy spy(pid("c1"));
+  for (int i = 0; i < 200 && (i < 20 || spy.seen().find("denied") == std::string::npos); ++i)
+    EXPECT_EQ(oci({"exec", "c1", "true"}).code, 0);
+  EXPECT_EQ(spy.seen(), "denied\n") << "it was seen on its way, and nothing but that";
+}
+
 TEST_F(OciSecurity, InheritableCapabilitiesAndGroupsAreWhatWasAskedFor) {
   const std::string look = "grep -E 'CapInh|Groups' /proc/self/status | tr -d ' '";
   EXPECT_EQ(run_script(look).out, "Groups:\t\nCapInh:\t0000000000000000\n");
@@ -177,23 +171,32 @@ TEST_F(OciSecurity, PasswdOfTheImageIsReadInsideAndBounded) {
   EXPECT_EQ(run(spec).out, "/\n") << "a huge file";
 }
 
-TEST_F(OciSecurity, LinksOfTheImageLeadNowhere) {
-  for (const char* place : {"/proc", "/sys"}) {
-    const Json spec = evil_config("true");
-    replace_by_link(place, outside());
-    EXPECT_THAT(refused(spec), HasSubstr("it must be a folder, not a symbolic link")) << place;
-    std::filesystem::remove(evil() + place);
-    std::filesystem::create_directory(evil() + place);
-  }
-  replace_by_link("/dev", outside());
-  EXPECT_EQ(run(evil_config("true")).code, 0);
-  replace_by_link("/link", outside());
-  Json spec = evil_config("true");
-  spec["mounts"].push_back({{"destination", "/link/a/b"}, {"type", "tmpfs"}, {"source", "tmpfs"}});
-  spec["mounts"].push_back(
-      {{"destination", "/link/../../../file"}, {"source", "/etc/hostname"}, {"options", {"bind"}}});
-  run(spec);
-  EXPECT_TRUE(std::filesystem::is_empty(outside())) << "something was made outside of the root";
+TEST_F(OciSecurity, AnnotationsAreWordsOnly) {
+  const Json annotations = {{"../../outside/key", "../../outside/value"}, {"/", "/"}, {"..", ".."}};
+  Json spec = config("sleep 1000");
+  spec["annotations"] = annotations;
+  ASSERT_EQ(create("c1", spec).code, 0);
+  EXPECT_EQ(Json::parse(oci({"state", "c1"}).out)["annotations"], annotations);
+  EXPECT_TRUE(std::filesystem::is_empty(outside()));
+  EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
+  EXPECT_EQ(leftovers(), "");
+}
+
+// What is no library would be an error of whoever loads it.
+TEST_F(OciSecurity, LoaderVariablesOfTheCallerReachNothing) {
+  for (const char* library : {"libseccomp.so.2", "libcgroup.so.2"})
+    std::ofstream(outside() + "/" + library) << "not a library";
+  Json spec = config("env");
+  spec["linux"]["seccomp"] = {{"defaultAction", "SCMP_ACT_ALLOW"}};
+  spec["linux"]["resources"]["unified"] = {{"cgroup.max.depth", "3"}};
+  spec["hooks"]["createRuntime"] = {
+      {{"path", "/bin/sh"}, {"args", {"sh", "-c", "cat /proc/$$/environ >" + outside() + "/hook"}}}};
+  Process process(command({"run", "--bundle", bundle(spec), "c1"}),
+                  {"RCRT_ROOT=" + stage->root(), "LD_LIBRARY_PATH=" + outside(), "LD_BIND_NOT=1"});
+  Output output = process.finish();
+  EXPECT_EQ(output.code, 0) << output;
+  EXPECT_THAT(output.out, AllOf(HasSubstr("PATH="), Not(HasSubstr("LD_"))));
+  EXPECT_EQ(contents(outside() + "/hook"), "");
 }
 
 TEST_F(OciSecurity, NoReleaseAgentIsWithinReach) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "cli/loader_variables.h"
+#include "base/loader_variables.h"
 
 #include <unistd.h>
 
 #include <string_view>
 #include <vector>
 
-namespace rcrt::cli {
+namespace rcrt {
 
 Result<void> drop_loader_variables(char** argv) {
   if (geteuid() != 0) return {};
@@ -24,4 +24,4 @@ Result<void> drop_loader_variables(char** argv) {
   return errno_error("cannot start again without the loader's variables (LD_...)");
 }
 
-}  // namespace rcrt::cli
+}  // namespace rcrt
