@@ -14,6 +14,7 @@ def vm_test(
         tools = [],
         power_cuts = 0,
         systemd = False,
+        boot = "",
         size = "large",
         tags = []):
     """Runs a program as root in the machine; the test passes when it exits with 0.
@@ -34,6 +35,7 @@ def vm_test(
       tools: programs of this machine the test observes with, "/usr/sbin/nft".
       power_cuts: how often the machine is killed on the way; see run-vm.
       systemd: process 1 is systemd, and the program a service of it.
+      boot: further words of the kernel's command line.
       size: of the test.
       tags: further tags.
     """
@@ -60,6 +62,8 @@ def vm_test(
         args += ["--tool", tool]
     if power_cuts:
         args += ["--power-cuts", str(power_cuts)]
+    if boot:
+        args += ["--boot", boot]
     if systemd:
         args += ["--systemd", "yes"]
     native.sh_test(
