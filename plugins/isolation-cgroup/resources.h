@@ -2,7 +2,6 @@
 // OCI runtime-spec "resources" as what is to be written into cgroup v2 files.
 #pragma once
 
-#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,10 +32,5 @@ struct Settings {
 // What a new group needs (`updating` false: values a fresh group has anyway are left
 // out, so that "no limit" needs no controller), or what an existing one is changed to.
 Expected<Settings> convert(const sdk::Json& resources, bool updating);
-
-// cpu.shares (2..262144) as cpu.weight (1..10000).
-uint64_t weight_of_shares(uint64_t shares);
-// blkio weight (10..1000) as io.weight (1..10000).
-uint64_t io_weight_of_blkio(uint64_t weight);
 
 }  // namespace rcrt::cgroup

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "hierarchy.h"
+#include "weights.h"
 
 namespace rcrt::cgroup {
 namespace {
