@@ -112,6 +112,10 @@ class RecoverTest : public WithFaults<StageTest> {
     }
   }
 
+  // Of a command that was killed, or the process it has made to clean up: an error of the command's, or
+  // nothing where it has ended already.
+  static auto killed() { return AnyOf(kKilled, 1, 0); }
+
   // Starts `same`, then kills `command` at each point; the command once more finishes the job.
   static void kill_clean_up(std::vector<std::string> options, const std::vector<std::string>& command,
                             const std::function<void()>& prepare) {
@@ -132,10 +136,8 @@ class RecoverTest : public WithFaults<StageTest> {
     ASSERT_TRUE(settled(before, &left)) << left;
     for (int point = 1; point <= last; ++point) {
       start();
-      // Whether it or the monitor cleans up is a race: it may have less to do. A process that `rm` has
-      // made for the removal may be killed in its place, which is an error.
-      EXPECT_THAT(run_with("RCRT_FAULT_AT=" + std::to_string(point), command).code, AnyOf(kKilled, 0, 1))
-          << name(point);
+      // Whether it or the monitor cleans up is a race: it may have less to do.
+      EXPECT_THAT(run_with("RCRT_FAULT_AT=" + std::to_string(point), command).code, killed()) << name(point);
       Output again = run(command);
       EXPECT_EQ(again.code, 0) << name(point) << again;
       EXPECT_EQ(run({"system", "recover"}).code, 0);
@@ -164,8 +166,7 @@ class RecoverTest : public WithFaults<StageTest> {
     ASSERT_TRUE(settled(before, &left)) << left;
     for (int point = 1; point <= last; ++point) {
       make();
-      EXPECT_THAT(run_with("RCRT_FAULT_AT=" + std::to_string(point), command).code, AnyOf(kKilled, 0))
-          << name(point);
+      EXPECT_THAT(run_with("RCRT_FAULT_AT=" + std::to_string(point), command).code, killed()) << name(point);
       EXPECT_EQ(run({"system", "recover"}).code, 0) << name(point);
       Output shown;
       EXPECT_TRUE(eventually([&] {
