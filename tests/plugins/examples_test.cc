@@ -53,7 +53,8 @@ TEST_P(ExamplesTest, BuildsOutOfTreeAndLoads) {
                                {{"container", "c"}, {"source", "/dev/null"}, {"read_only", false}});
   ASSERT_FALSE(reply.has_value());
   EXPECT_EQ(reply.error().message(),
-            "cannot write to file system image \"/dev/null\": Read-only file system; add --read-only");
+            "cannot write to file system image \"/dev/null\": Read-only file system; add --read-only "
+            "(storage-loop.so)");
 }
 
 TEST_P(ExamplesTest, InstallsWherePluginsLive) {
