@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/words.h"
 #include "core/files.h"
 #include "core/process.h"
-#include "core/run_options.h"
 
 namespace rcrt {
 namespace {
@@ -28,7 +28,7 @@ std::string who_has(int fd) {
   struct stat st;
   auto locks = read_file("/proc/locks");
   if (fstat(fd, &st) != 0 || !locks) return {};
-  for (const auto& line : split_words(*locks, '\n')) {
+  for (const auto& line : words_of(*locks, "\n")) {
     int pid = 0;
     unsigned long inode = 0;
     if (sscanf(line.c_str(), "%*s FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 && inode == st.st_ino)
