@@ -9,20 +9,11 @@
 
 #include <cstdio>
 
+#include "base/pipe.h"
 #include "core/process.h"
 
 namespace rcrt::cli {
 namespace {
-
-struct Pipe {
-  UniqueFd read_end, write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("cannot make a pipe");
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 Json answer_of(Engine& engine, const Result<void>& done) {
   Json answer = {{"left", engine.left_networks()}};

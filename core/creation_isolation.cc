@@ -47,10 +47,7 @@ Result<void> Creation::contribute(const Json& result, const Plugin& plugin) {
     auto list = result.find(member);
     if (list == result.end() || !list->is_array()) continue;
     for (const auto& item : *list) {
-      if (!well_formed(member, item))
-        return error("plugin misbehaved", plugin.path(),
-                     std::string("its result has another form than <rcrt/isolation.h> says: ") + member,
-                     EPROTO);
+      if (!well_formed(member, item)) return plugin.malformed("<rcrt/isolation.h>", member);
       contributed_[part][member].push_back(item);
     }
   }
@@ -67,7 +64,7 @@ Result<void> Creation::prepare_isolation() {
     RCRT_ASSIGN(PluginReply reply, plugin->call(table->prepare, "prepare", request));
     if (UniqueFd fd = reply.take("cgroup")) {
       if (struct stat st; fstat(fd.get(), &st) != 0 || !S_ISDIR(st.st_mode))
-        return error("plugin misbehaved", plugin->path(), "its cgroup is no directory", EPROTO);
+        return plugin->misbehaved("its cgroup is no directory");
       cgroup_ = std::move(fd);
       // Its namespaces are made while the rest is prepared.
       RCRT_TRY(launcher_->clone(spec_, cgroup_.get()));

@@ -90,7 +90,7 @@ Result<void> Creation::prepare_storage(const Plugin& plugin, const Json& request
   root_ = reply.take("root");
   if (!root_) return error("plugin gave no root", plugin.path(), "report it to the plugin's author");
   if (struct stat st; fstat(root_.get(), &st) != 0 || !S_ISDIR(st.st_mode))
-    return error("plugin misbehaved", plugin.path(), "its root is no directory", EPROTO);
+    return plugin.misbehaved("its root is no directory");
   if (users && !reply.result.value("ids_mapped", false)) RCRT_TRY(map_root(users.get()));
   fault_point("storage prepared");
   return {};

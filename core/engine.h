@@ -142,7 +142,8 @@ class Engine {
   Result<void> clean_up(const std::string& id, const CleanUp& how = {});
   // Rolls back every half-made or dead container. Returns the ids it treated.
   Result<std::vector<std::string>> recover();
-  // Whether a container is half made or dead, and in nobody's hands. Calls no plugin and waits for nobody.
+  // Whether a container is half made or dead, or left nothing but its name, and is in nobody's hands.
+  // Calls no plugin and waits for nobody.
   Result<bool> needs_recovery(const std::string& id);
   // As recover(), for one container; nothing to do is success.
   Result<void> recover_one(const std::string& id);

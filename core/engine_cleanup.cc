@@ -85,7 +85,11 @@ Result<void> Engine::kill_leftovers(const Container& container, const std::vecto
 
 Result<void> Engine::clean_up(const std::string& id, const CleanUp& how) {
   auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive, how.patience_ms);
-  if (!lock && lock.error().code == ENOENT) return {};  // somebody else has done it
+  if (!lock && lock.error().code == ENOENT) {  // somebody else has done it
+    // A name that outlived its container is free again.
+    for (const auto& name : names_of(id)) containers_.give_up_name(name, id);
+    return {};
+  }
   if (!lock) return std::unexpected(lock.error());
   RCRT_ASSIGN(Container container, containers_.load(id));
   if (container.open_process() && !how.kill) return error("container is running", id, "stop it first", EBUSY);
@@ -159,12 +163,8 @@ Result<void> Engine::clean_up(const std::string& id, const CleanUp& how) {
 
 Result<bool> Engine::needs_recovery(const std::string& id) {
   auto lock = ContainerLock::acquire(paths_, id, ContainerLock::Mode::exclusive, 0);
-  if (!lock && (lock.error().code == EWOULDBLOCK || lock.error().code == ENOENT)) {
-    // In somebody's hands, or gone. A name that outlived its container is free again.
-    if (lock.error().code == ENOENT)
-      for (const auto& name : names_of(id)) containers_.give_up_name(name, id);
-    return false;
-  }
+  if (!lock && lock.error().code == EWOULDBLOCK) return false;  // in somebody's hands
+  if (!lock && lock.error().code == ENOENT) return !names_of(id).empty();
   if (!lock) return std::unexpected(lock.error());
   RCRT_ASSIGN(Container container, containers_.load(id));
   // What it is, nobody can tell: it may run, and hold what somebody wants to keep.

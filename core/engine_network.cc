@@ -185,8 +185,7 @@ Result<Json> Engine::attach_network(const NetworkChoice& network, const Json& re
   const auto* table = plugin->get<rcrt_network_v1>(RCRT_NETWORK_V1);
   RCRT_ASSIGN(PluginReply reply, plugin->call(table->attach, "attach", request, {{"netns", netns}}));
   if (const char* member = malformed_member(reply.result))
-    return error("plugin misbehaved", plugin->path(),
-                 std::string("its result has another form than <rcrt/network.h> says: ") + member, EPROTO);
+    return plugin->malformed("<rcrt/network.h>", member);
   return std::move(reply.result);
 }
 

@@ -16,6 +16,7 @@
 
 #include <filesystem>
 
+#include "base/pipe.h"
 #include "core/id_map.h"
 #include "core/plan_builder.h"
 #include "launch/plan.h"
@@ -125,21 +126,17 @@ Result<void> open_log(const LaunchRequest& request, PlanExtras& extras, Places& 
 
 // A pipe the monitor reads from, without waiting, and the container writes to.
 Result<void> make_relay(int& write_place, int& read_place, Places& places) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("cannot make a pipe");
-  UniqueFd read_end(ends[0]), write_end(ends[1]);
-  if (fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) return errno_error("cannot set up a pipe");
-  write_place = places.own(std::move(write_end));
-  read_place = places.own(std::move(read_end));
+  RCRT_ASSIGN(Pipe relay, make_pipe());
+  if (fcntl(relay.read_end.get(), F_SETFL, O_NONBLOCK) != 0) return errno_error("cannot set up a pipe");
+  write_place = places.own(std::move(relay.write_end));
+  read_place = places.own(std::move(relay.read_end));
   return {};
 }
 
 // A pipe that is its own writer: who reads from it waits.
 Result<UniqueFd> endless_input() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("cannot make a pipe");
-  const UniqueFd read_end(ends[0]), write_end(ends[1]);
-  UniqueFd both(open(("/proc/self/fd/" + std::to_string(ends[0])).c_str(), O_RDWR | O_CLOEXEC));
+  RCRT_ASSIGN(const Pipe pipe, make_pipe());
+  UniqueFd both(open(("/proc/self/fd/" + std::to_string(pipe.read_end.get())).c_str(), O_RDWR | O_CLOEXEC));
   if (!both) return errno_error("cannot open a pipe");
   return both;
 }

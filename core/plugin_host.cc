@@ -179,6 +179,15 @@ Plugin::~Plugin() {
 const std::string& Plugin::path() const { return impl_->path; }
 const rcrt_plugin& Plugin::entry() const { return impl_->entry; }
 
+std::unexpected<Error> Plugin::misbehaved(std::string_view cause) const {
+  return plugin_misbehaved(path(), std::string(cause));
+}
+
+std::unexpected<Error> Plugin::malformed(std::string_view header, std::string_view member) const {
+  return misbehaved("its result has another form than " + std::string(header) +
+                    " says: " + std::string(member));
+}
+
 std::vector<std::string> Plugin::interfaces() const {
   std::vector<std::string> ids;
   for (const auto& [id, table] : impl_->tables) ids.emplace_back(id);

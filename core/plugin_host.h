@@ -59,6 +59,11 @@ class Plugin {
   Result<PluginReply> call(rcrt_function function, const char* name, const Json& request,
                            const std::vector<rcrt_fd>& fds = {}, const ProgressSink& progress = {}) const;
 
+  // What an answer that is well-formed JSON, but not what the interface asks for, is refused with.
+  std::unexpected<Error> misbehaved(std::string_view cause) const;
+  // The same for a member of another form than `header` ("<rcrt/network.h>") says.
+  std::unexpected<Error> malformed(std::string_view header, std::string_view member) const;
+
  private:
   friend class PluginHost;
   struct Impl;

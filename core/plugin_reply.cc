@@ -134,6 +134,10 @@ void PluginReplyCollector::take_error(const rcrt_error& error) {
   if (error_.what.empty()) wrong("reported an error without text");
 }
 
+std::unexpected<Error> plugin_misbehaved(const std::string& path, std::string cause) {
+  return std::unexpected(Error{"plugin misbehaved", path, 0, kTellAuthor, std::move(cause), 125});
+}
+
 void PluginReplyCollector::take_log(rcrt_log_level level, rcrt_str line) {
   if (log_) log_(level, plugin_, to_line(line));
 }
@@ -146,9 +150,7 @@ void PluginReplyCollector::take_progress(rcrt_str event) {
 }
 
 Result<PluginReply> PluginReplyCollector::finish(int code, const std::string& path, const char* function) {
-  auto broken = [&](const std::string& cause) {
-    return std::unexpected(Error{"plugin misbehaved", path, 0, kTellAuthor, function + (" " + cause), 125});
-  };
+  auto broken = [&](const std::string& cause) { return plugin_misbehaved(path, function + (" " + cause)); };
   if (dropped_) return error("out of memory for the answer of plugin", path, {}, ENOMEM);
   if (!problem_.empty()) return broken(problem_);
   if (code > 0) return broken("returned " + std::to_string(code) + "; success is 0, a failure negative");
@@ -178,7 +180,7 @@ std::unexpected<Error> PluginReplyCollector::threw(const std::string& path, cons
                                                    std::string_view text) {
   std::string cause = std::string(function) + " let an exception escape";
   if (!text.empty()) cause += ": " + to_line({text.data(), text.size()});
-  return std::unexpected(Error{"plugin misbehaved", path, 0, kTellAuthor, std::move(cause), 125});
+  return plugin_misbehaved(path, std::move(cause));
 }
 
 }  // namespace rcrt

@@ -20,6 +20,9 @@ inline constexpr size_t kMaxPluginFds = 64;
 // Parses a result. On failure gives what is wrong with it: "is not a JSON object".
 std::expected<Json, const char*> parse_plugin_result(std::string_view text);
 
+// What an answer against the rules is refused with; `path` is the plugin's file.
+std::unexpected<Error> plugin_misbehaved(const std::string& path, std::string cause);
+
 // The host's side of one rcrt_call. The sinks never throw and keep only the first
 // thing that is wrong.
 class PluginReplyCollector {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "base/pipe.h"
 #include "base/unique_fd.h"
 #include "core/oci/hook_runner.h"
 #include "core/process.h"
@@ -178,18 +179,16 @@ Result<void> run_hook(const Hook& hook, const Json& state, const HookPlace& plac
   if (place.runner != nullptr) return place.runner->run(hook, state);
   RCRT_ASSIGN(UniqueFd input, state_file(state));
   RCRT_ASSIGN(UniqueFd output, output_file());
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("cannot make a pipe");
-  UniqueFd report(ends[0]), told(ends[1]);
+  RCRT_ASSIGN(Pipe report, make_pipe());
   fflush(nullptr);
   pid_t pid = fork();
   if (pid < 0) return errno_error("cannot start the hook " + hook.where, hook.path);
   if (pid == 0) {
     setpgid(0, 0);  // a hook that takes too long is killed with all it has started
-    run_in_place({hook, place, input.get(), output.get(), told.get()});
+    run_in_place({hook, place, input.get(), output.get(), report.write_end.get()});
   }
   setpgid(pid, pid);
-  told.reset();
+  report.write_end.reset();
   UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   bool ended = !process || wait_for_end(process.get(), hook.timeout > 0 ? hook.timeout * 1000 : -1);
   if (!ended) kill(-pid, SIGKILL);
@@ -197,7 +196,7 @@ Result<void> run_hook(const Hook& hook, const Json& state, const HookPlace& plac
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   int code = 0;
-  if (read(report.get(), &code, sizeof code) == sizeof code) {
+  if (read(report.read_end.get(), &code, sizeof code) == sizeof code) {
     errno = code;
     return errno_error("cannot execute the hook " + hook.where, hook.path);
   }

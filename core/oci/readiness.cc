@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "base/pipe.h"
 #include "base/words.h"
 #include "core/environment.h"
 #include "core/oci/sockets.h"
@@ -25,12 +26,10 @@ constexpr int kPatience = 30'000;  // ms until the manager must have read what w
 // The manager looks at who sent a message when it reads it, and by then we may be gone: it closes a
 // descriptor that comes behind (sd_notify_barrier(3)).
 void wait_until_read(int manager) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return;
-  UniqueFd ours(ends[0]), theirs(ends[1]);
-  if (send_with_descriptor(manager, "BARRIER=1", theirs.get()) < 0) return;
-  theirs.reset();
-  pollfd closed = {ours.get(), 0, 0};
+  auto barrier = make_pipe();
+  if (!barrier || send_with_descriptor(manager, "BARRIER=1", barrier->write_end.get()) < 0) return;
+  barrier->write_end.reset();
+  pollfd closed = {barrier->read_end.get(), 0, 0};
   while (poll(&closed, 1, kPatience) < 0 && errno == EINTR) {
   }
 }
