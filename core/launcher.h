@@ -72,6 +72,7 @@ struct LaunchRequest {
   bool rootless = false;      // the caller is not the machine's root
   bool user_entered = false;  // and is in the user namespace that the specification asks for
   bool pause = false;         // stop when the mounts are made: wait_for_pause(), resume()
+  std::string root_path;      // where the root is to be found meanwhile
   UniqueFd start_listener;    // after go() the process waits for somebody who connects and says go
   std::vector<int> preserve;  // borrowed; become 3, 4, ... in the container
   bool no_pivot = false;      // chroot instead of pivot_root

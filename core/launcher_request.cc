@@ -211,6 +211,7 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   extras.rootless = request.rootless;
   extras.user_entered = request.user_entered;
   extras.pause = request.pause;
+  extras.root_path = request.root_path;
   extras.no_pivot = request.no_pivot;
   extras.keep_keyring = request.keep_keyring;
   extras.executable = request.executable;
@@ -247,6 +248,9 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   }
   UserNamespaces user_namespaces;
   for (auto& mount : draft.mounts) {
+    if (mount.remount && request.mounts_only == MountsOnly::add)
+      return error("invalid configuration: " + mount.where + ".options", "remount",
+                   "only new mounts can be added", EINVAL);
     extras.mount_fds.push_back(-1);
     extras.file_targets.push_back(false);
     if (!mount.bind() || (request.orphan && !request.user_entered && binds_inside(draft, mount))) continue;

@@ -151,7 +151,7 @@ struct PlanExtras {
   bool init = false;
   bool rootless = false, user_entered = false;  // see LaunchRequest
   bool orphan = false, pause = false, no_pivot = false, keep_keyring = false;
-  std::string executable;
+  std::string root_path, executable;
   bool mounts_only = false, unmount = false;
   int start_fd = -1, join_fd = -1;
   uint32_t join_types = 0;

@@ -89,6 +89,7 @@ void write_mounts(const PlanDraft& draft, const PlanExtras& extras, Writer& writ
     to.recursive_clear = from.recursive_clear;
     to.propagation = from.propagation;
     to.propagation_recursive = from.propagation_recursive;
+    to.made = -1;
     mounts.push_back(to);
   }
   plan.mounts = writer.table(mounts);
@@ -236,6 +237,7 @@ std::string write_plan(const PlanDraft& draft, const PlanExtras& extras) {
   plan.client_err_fd = extras.client_err_fd;
   for (int i = 0; i < 3; ++i) plan.stdio[i] = extras.stdio[i];
   plan.root_propagation = draft.root_propagation;
+  plan.root_path = writer.text_or_none(extras.root_path);
   if (draft.hostname) plan.hostname = writer.text(*draft.hostname);
   if (draft.domainname) plan.domainname = writer.text(*draft.domainname);
   // runc makes a working directory that is missing, in the root, never through "..".

@@ -296,6 +296,12 @@ Result<int> parse_signal(const std::string& text) {
     std::string name = text;
     std::ranges::transform(name, name.begin(), [](char c) { return static_cast<char>(toupper(c)); });
     if (name.starts_with("SIG")) name = name.substr(3);
+    for (auto [other, number] : {std::pair{"CLD", SIGCHLD},
+                                 {"IO", SIGIO},
+                                 {"IOT", SIGIOT},
+                                 {"RTMIN", SIGRTMIN},
+                                 {"RTMAX", SIGRTMAX}})
+      if (name == other) return number;
     for (int number = 1; number < NSIG; ++number) {
       const char* abbreviation = sigabbrev_np(number);
       if (abbreviation != nullptr && name == abbreviation) return number;

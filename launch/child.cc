@@ -72,6 +72,7 @@ bool keeps_admin(const Child& child) {
 
 // The client does something between the mounts and the rest: hooks.
 void pause(const Child& child) {
+  show_root(child);
   SimpleMessage message = {Kind::kPaused};
   if (sys::write(child.sync, &message, sizeof message) != sizeof message) sys::exit(125);
   wait_for_go(child);
@@ -100,6 +101,7 @@ void fail(const Child& child, Stage stage, long error, const char* object, const
   message.exit_code = exit_code;
   copy_text(message.object, sizeof message.object, object);
   copy_text(message.detail, sizeof message.detail, detail);
+  if (child.has(plan::Plan::kMountsOnly)) take_mounts_away(child);
   // write, not sendmsg: the one call every seccomp filter allows.
   sys::write(child.sync, &message, sizeof message);
   sys::exit(exit_code);
@@ -127,6 +129,7 @@ void run_child(Child& child) {
   reset_signals();
   sys::setsid();
   wait_for_id_maps(child);
+  if (child.has(plan::Plan::kMountsOnly)) keep_descriptors_in_sight(child);
   join_namespaces(child);
   loopback_up(child);
   if (!child.early) unshare_placed(child);

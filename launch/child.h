@@ -22,6 +22,7 @@ struct Child {
   int root = -1;           // the container's root; before the pivot everything goes through it
   int shared_mounts = -1;  // the mount namespace of a container that has none of its own
   int proc = -1;           // a procfs whose type was checked
+  int descriptors = -1;    // its own /proc/self/fd as the machine has it, with Plan::kMountsOnly
   bool early = false;      // what follows is there
   int early_mounts[plan::kMaxEarlyMounts];        // by place in plan->mounts
   uint64_t early_masked = 0, early_readonly = 0;  // a bit for each of the first 64 that are covered
@@ -59,6 +60,7 @@ void unshare_placed(const Child& child);  // cgroup namespace, inside the cgroup
 
 // root.cc
 void attach_root(Child& child);
+void show_root(const Child& child);  // to hooks, at Plan::root_path
 void pivot(Child& child);
 void make_working_directory(const Child& child);
 void make_root_readonly(const Child& child);
@@ -66,8 +68,12 @@ void make_root_readonly(const Child& child);
 // mounts.cc
 void make_mounts(Child& child);
 void make_mounts_readonly(const Child& child);  // those that had to wait for what is below them
-[[noreturn]] void change_mounts(Child& child);  // of the namespace it has joined
 void make_early_mounts(Child& child);           // and what belongs in them
+
+// change_mounts.cc
+void keep_descriptors_in_sight(Child& child);  // before it joins the namespace whose mounts it changes
+[[noreturn]] void change_mounts(Child& child);
+void take_mounts_away(const Child& child);  // those made so far: all of them, or none
 
 // copy_up.cc: copies the tree `from` into `to`; a negative errno on failure.
 long copy_up(int from, int to);

@@ -7,8 +7,6 @@
 namespace rcrt::launch {
 namespace {
 
-constexpr int kDetach = 2, kNoFollow = 8;  // MNT_DETACH, UMOUNT_NOFOLLOW
-
 bool same(const char* left, const char* right) {
   size_t size = strlen(left);
   return size == strlen(right) && memcmp(left, right, size) == 0;
@@ -159,20 +157,6 @@ void change_mount(const Child& child, const plan::Mount& mount) {
   sys::close(at);
 }
 
-// By its folder: what is mounted there may be a file.
-void unmount(const Child& child, const plan::Mount& mount) {
-  const char *target = child.string(mount.target), *name = nullptr;
-  int at = open_in_root(child.root, target, O_PATH | O_NOFOLLOW);
-  if (at < 0) fail(child, Stage::kUnmount, at, target);
-  sys::close(at);
-  int folder = open_parent(child.root, target, &name);
-  long error = folder < 0 ? folder : sys::fchdir(folder);
-  if (error >= 0) error = sys::umount2(name, kDetach | kNoFollow);
-  if (error < 0)
-    fail(child, Stage::kUnmount, error, target, error == -EINVAL ? "it is not a mount point" : nullptr);
-  sys::close(folder);
-}
-
 void make_mount(Child& child, plan::Mount& mount, int early) {
   const char* target = child.string(mount.target);
   const uint64_t resolve = mount.flags & plan::Mount::kNoSymlinks ? RESOLVE_NO_SYMLINKS : 0;
@@ -213,10 +197,10 @@ void make_mount(Child& child, plan::Mount& mount, int early) {
   if (error < 0)
     fail(child, Stage::kMount, error, target, error == -EINVAL ? mismatch(child, fd, at, target) : nullptr);
   sys::close(at);
-  if ((mount.flags & plan::Mount::kIsProc) && child.proc < 0) {
-    child.proc = fd;
-  } else if (mount.flags & plan::Mount::kReadonlyLast) {
+  if ((mount.flags & plan::Mount::kReadonlyLast) || child.has(plan::Plan::kMountsOnly)) {
     mount.made = fd;
+  } else if ((mount.flags & plan::Mount::kIsProc) && child.proc < 0) {
+    child.proc = fd;
   } else if (mount.fd < 0) {
     sys::close(fd);
   }
@@ -239,23 +223,7 @@ void make_mounts_readonly(const Child& child) {
   for (uint32_t i = 0; i < child.plan->mounts.count; ++i) {
     if ((mounts[i].flags & plan::Mount::kReadonlyLast) == 0) continue;
     change(child, mounts[i].made, child.string(mounts[i].target), {.attr_set = MOUNT_ATTR_RDONLY}, 0);
-    sys::close(mounts[i].made);
   }
-}
-
-void change_mounts(Child& child) {
-  child.root = sys::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (child.root < 0) fail(child, Stage::kAttachRoot, child.root);
-  sys::umask(0);
-  auto* mounts = child.table<plan::Mount>(child.plan->mounts);
-  if (child.plan->mounts.count > 0 && mounts[0].flags & plan::Mount::kUnmount) {
-    for (uint32_t i = 0; i < child.plan->mounts.count; ++i) unmount(child, mounts[i]);
-  } else {
-    make_mounts(child);
-    make_mounts_readonly(child);
-  }
-  wait_for_go(child);
-  sys::exit(0);
 }
 
 void make_early_mounts(Child& child) {

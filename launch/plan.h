@@ -13,7 +13,7 @@
 namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
-constexpr uint32_t kVersion = 5;
+constexpr uint32_t kVersion = 6;
 constexpr int kMaxEarlyMounts = 32;
 constexpr int kMaxEarlyPlan = 8192;  // bytes
 constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
@@ -55,7 +55,7 @@ struct Mount {
   uint64_t propagation;                     // MS_SHARED, ... or 0
   uint64_t recursive_set, recursive_clear;  // MOUNT_ATTR_* put on the whole tree when attached
   uint32_t propagation_recursive;
-  int32_t made;  // with kReadonlyLast, for the process itself: the mount
+  int32_t made;  // for the process itself: the mount that it may need again, or -1
 };
 
 struct Device {
@@ -134,6 +134,7 @@ struct Plan {
   // The root.
   int32_t root_fd;
   uint32_t root_propagation;  // MS_SLAVE | MS_REC, ...
+  Str root_path;              // with kPause: where the root is meanwhile, in the old one
   Table join;                 // of JoinNamespace
   Table mounts;               // of Mount
   Table devices;              // of Device

@@ -51,6 +51,17 @@ void attach_root(Child& child) {
     fail(child, Stage::kAttachRoot, error);
 }
 
+// Hooks look for the root where the bundle has it, and who enters the namespace stands on what is
+// stacked on "/". It stays there when the namespace has no such folder, or the root of a user
+// namespace may not go there: no hook could mount anything in it then.
+void show_root(const Child& child) {
+  const char* path = child.string(child.plan->root_path);
+  if (path == nullptr) return;
+  int error =
+      sys::move_mount(child.root, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+  if (error < 0 && error != -ENOENT && error != -EACCES) fail(child, Stage::kAttachRoot, error, path);
+}
+
 // As runc does: one that is not there is made.
 void make_working_directory(const Child& child) {
   const char* cwd = child.string(child.plan->cwd_in_root);

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/fault.h"
 #include "base/loader_variables.h"
 #include "base/standard_streams.h"
 #include "base/version.h"
@@ -24,7 +25,7 @@ const std::vector<Option> kGlobalOptions = {
     {"root", 0, "DIR", "the state of containers (/run/rcrt-oci, or $XDG_RUNTIME_DIR/rcrt-oci)"},
     {"log", 0, "FILE", "write warnings here instead of to standard error, and errors too"},
     {"log-format", 0, "FORMAT", "text or json, which without --log goes to standard error"},
-    {"debug", 0, nullptr, "log more"},
+    {"debug", 0, nullptr, "log each step, and what plugins say"},
     {"systemd-cgroup", 0, nullptr, "let systemd make the cgroups: --cgroup-manager systemd"},
     {"cgroup-manager", 0, "MANAGER", "cgroupfs, systemd or disabled"},
     {"rootless", 0, "VALUE", "true, auto: run also where no cgroup can be made; false: that is an error"},
@@ -33,13 +34,18 @@ const std::vector<Option> kGlobalOptions = {
     {"version", 'v', nullptr, "print the version"},
 };
 
-// Where errors and warnings go. As runc: to standard error when no file is named, where lines of
-// JSON stand for what people read.
+// Where errors, warnings and, with --debug, steps go. As runc: to standard error when no file is named,
+// where lines of JSON stand for what people read.
 struct Log {
   int fd = -1;
   bool json = false, debug = false;
 
   bool read_by_people() const { return !json || fd >= 0; }
+  // What is no error: standard error is the container's, too, and is left alone where there is a file.
+  void remark(const char* level, const std::string& message) const {
+    if (fd < 0 && !json) fprintf(stderr, "rcrt-oci: %s: %s\n", level, message.c_str());
+    write(level, message);
+  }
   void write(const char* level, const std::string& message) const {
     if (fd < 0 && !json) return;
     timespec now{};
@@ -100,6 +106,7 @@ Result<void> open_log(const Arguments& globals) {
     return error("invalid log-format", format, "use text or json", EINVAL);
   log_file.json = format == "json";
   log_file.debug = globals.flag("debug");
+  if (log_file.debug) watch_points([](const char* step) { log_file.remark("debug", step); });
   std::string path = globals.text("log");
   if (path.empty()) return {};
   log_file.fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -144,12 +151,9 @@ Result<void> apply(const Arguments& globals, Context& context) {
   context.settings.log = [](rcrt_log_level level, std::string_view plugin, std::string_view line) {
     std::string text = (plugin == "rcrt-oci" ? "" : std::string(plugin) + ": ") + std::string(line);
     if (level == RCRT_LOG_WARNING)
-      log_file.write("warning", text);
+      log_file.remark("warning", text);
     else if (log_file.debug)
-      log_file.write("debug", text);
-    const bool unread = level == RCRT_LOG_WARNING && log_file.fd < 0;
-    if (log_file.read_by_people() && (log_file.debug || unread))
-      fprintf(stderr, "rcrt-oci: %s\n", text.c_str());
+      log_file.remark("debug", text);
   };
   return {};
 }

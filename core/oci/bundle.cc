@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "core/files.h"
 #include "core/oci/strict_json.h"
 #include "core/users.h"
@@ -21,6 +23,15 @@ Result<std::string> absolute(const std::string& path) {
 std::unexpected<Error> bad(const std::string& path, const Json& value, const char* allowed) {
   return error("invalid configuration: " + path,
                value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 200), allowed);
+}
+
+// NAME, or PREFIX/NAME as Kubernetes has them: nothing that somebody could take for a path.
+bool is_annotation_key(std::string_view key) {
+  auto is_name = [](std::string_view part) { return !part.empty() && part != "." && part != ".."; };
+  auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::ranges::any_of(key, is_control) || std::ranges::count(key, '/') > 1) return false;
+  const size_t slash = key.find('/');
+  return is_name(key.substr(0, slash)) && (slash == key.npos || is_name(key.substr(slash + 1)));
 }
 
 // An object of the configuration; null when it is not there.
@@ -81,7 +92,9 @@ Result<void> normalise(Json& config, const std::string& bundle, std::string& roo
   RCRT_ASSIGN(Json* const annotations, object_in(config, "annotations", ""));
   if (annotations != nullptr)
     for (auto& [key, value] : annotations->items()) {
-      if (key.empty()) return bad("annotations", key, "a key must not be empty");
+      if (!is_annotation_key(key))
+        return bad("annotations", key,
+                   "a key must be NAME or PREFIX/NAME, without control characters, . and ..");
       if (!value.is_string()) return bad("annotations." + key, value, "it must be a string");
     }
   return {};

@@ -127,6 +127,9 @@ Result<void> Runtime::checkpoint(const std::string& id, const CriuOptions& optio
     return error(std::string("container cannot be checkpointed in ") + status_name(status) + " state", id);
   if ((foreign_namespaces(record.pid) & CLONE_NEWNS) == 0)
     return error("cannot checkpoint a container without a mount namespace of its own", id);
+  if (Readiness::added_to(container.folder))
+    return error("cannot checkpoint a container that was created for a service manager", id,
+                 "create it without NOTIFY_SOCKET");
   if (options.status_fd >= 0 && fcntl(options.status_fd, F_GETFD) < 0)
     return errno_error("invalid --status-fd", std::to_string(options.status_fd));
   RCRT_ASSIGN(std::string program, find_criu(options.program));

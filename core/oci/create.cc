@@ -184,6 +184,7 @@ Result<void> Creation::launch() {
   for (const char* kind : {"prestart", "createRuntime", "createContainer"})
     pause_ = pause_ || has_hooks(bundle_.config, kind);
   request.pause = pause_;
+  if (pause_) request.root_path = bundle_.rootfs;
   if (waits()) {
     RCRT_ASSIGN(request.start_listener, folder_->listen("start.new"));
   }

@@ -48,6 +48,8 @@ Result<void> Readiness::add_to(Json& config, const Folder& folder) {
   return {};
 }
 
+bool Readiness::added_to(const Folder& folder) { return faccessat(folder.fd(), kFolder, F_OK, 0) == 0; }
+
 Result<Readiness> Readiness::listen(const Folder& folder, const std::string& manager) {
   Readiness readiness;
   struct stat status;

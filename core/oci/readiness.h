@@ -22,6 +22,7 @@ class Readiness {
   // At the container's creation: a folder for the socket, which the configuration mounts, and the
   // variable that names it.
   static Result<void> add_to(Json& config, const Folder& folder);
+  static bool added_to(const Folder& folder);
   // Before the command is executed: the socket, and a connection to the manager's, `manager`.
   static Result<Readiness> listen(const Folder& folder, const std::string& manager);
 

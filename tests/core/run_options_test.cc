@@ -177,10 +177,16 @@ TEST(ParseSignal, NamesAndNumbers) {
                               {"SIGTERM", SIGTERM},
                               {"sigusr1", SIGUSR1},
                               {"9", SIGKILL},
+                              {"RTMIN", SIGRTMIN},
                               {"RTMIN+3", SIGRTMIN + 3},
+                              {"RTMAX", SIGRTMAX},
+                              {"CLD", SIGCHLD},
+                              {"SIGIOT", SIGABRT},
+                              {"IO", SIGPOLL},
                               {"SIGRTMAX-1", SIGRTMAX - 1}})
     EXPECT_EQ(parse_signal(text).value_or(-1), number) << text;
-  for (const char* text : {"", "0", "-9", "65", "NOSUCH", "SIG", "9x", "RTMIN+99", "RTMIN+-1"})
+  for (const char* text :
+       {"", "0", "-9", "65", "NOSUCH", "SIG", "9x", "RTMIN+99", "RTMIN+-1", "RTMIN-1", "RTMAX+1"})
     EXPECT_FALSE(parse_signal(text)) << text;
 }
 

@@ -70,6 +70,18 @@ TEST_F(Checkpoint, OnlyARunningContainerIsWritten) {
   expect_error(oci({"checkpoint", "c2"}), "container does not exist \"c2\": no such file or directory");
 }
 
+TEST_F(Checkpoint, OneThatReportsToAServiceManagerIsNotWritten) {
+  setenv("NOTIFY_SOCKET", (stage->dir() + "/manager").c_str(), 1);
+  const Output created = create("c1", config("sleep 100"));
+  unsetenv("NOTIFY_SOCKET");
+  ASSERT_EQ(created.code, 0) << created;
+  ASSERT_EQ(oci({"start", "c1"}).code, 0);
+  expect_error(checkpoint("/bin/true"),
+               "cannot checkpoint a container that was created for a service manager \"c1\"; "
+               "create it without NOTIFY_SOCKET");
+  EXPECT_EQ(status("c1"), "running");
+}
+
 TEST_F(Checkpoint, OnlyACheckpointIsRestored) {
   std::filesystem::create_directory(images());
   Output output = restore("/bin/true", bundle_of("true"));

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "tests/oci/oci_stage.h"
@@ -103,6 +104,60 @@ TEST_F(Hooks, CreateContainerSeesTheMachinesFilesInTheContainersNamespaces) {
   EXPECT_EQ(unlink((rootfs() + "/by-hook").c_str()), 0);
   EXPECT_EQ(unlink((rootfs() + "/etc/hooked").c_str()), 0);
   EXPECT_EQ(leftovers(), "");
+}
+
+// As tools do that give a container its devices: below the path that the bundle has for the root.
+TEST_F(Hooks, WhatTheyMountBelowTheRootIsTheContainers) {
+  const std::string folder = rootfs() + "/hooked", source = stage->file("tool", "mounted\n");
+  auto mounting = [&](const std::string& kind) {
+    const bool inside = kind == "createContainer";
+    std::ofstream(folder + "/" + kind) << "not mounted\n";
+    const std::string script = "pid=$(grep -o '\"pid\":[0-9]*' | cut -d: -f2); " +
+                               std::string(inside ? "" : "nsenter -t $pid -m ") + "mount --bind " + source +
+                               " " + folder + "/" + kind;
+    return Json::array(
+        {{{"path", "/bin/sh"}, {"args", {"sh", "-c", script}}, {"env", {"PATH=/usr/bin:/bin"}}}});
+  };
+  std::filesystem::create_directory(folder);
+  Json spec = config("cat /hooked/*");
+  for (const char* kind : {"prestart", "createRuntime", "createContainer"})
+    spec["hooks"][kind] = mounting(kind);
+  Json users = spec, shared = spec;
+  users["linux"]["namespaces"].push_back({{"type", "user"}});
+  users["linux"]["uidMappings"] =
+      users["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", 0}, {"size", 1000}}};
+  std::erase_if(shared["linux"]["namespaces"].get_ref<Json::array_t&>(),
+                [](const Json& space) { return space["type"] == "mount"; });
+  shared["linux"].erase("maskedPaths"), shared["linux"].erase("readonlyPaths");
+  for (const auto& [container, options] :
+       {std::pair{spec, std::vector<std::string>()}, {spec, {"--no-pivot"}}, {users, {}}, {shared, {}}}) {
+    Output output = run(container, options);
+    EXPECT_EQ(output.code, 0) << output;
+    EXPECT_EQ(output.out, "mounted\nmounted\nmounted\n") << output;
+    EXPECT_EQ(contents("/proc/self/mountinfo").find("/hooked/"), std::string::npos);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+// A user namespace whose root may not go to the bundle: there hooks have no root, but they run.
+TEST_F(Hooks, TheyRunWhereTheRootIsOutOfReach) {
+  const std::filesystem::path closed = stage->dir() + "/closed";
+  std::filesystem::create_directory(closed);
+  std::filesystem::copy(
+      rootfs(), closed / "rootfs",
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  std::filesystem::permissions(closed, std::filesystem::perms::owner_all);
+  Json spec = config("echo ran");
+  spec["root"]["path"] = closed / "rootfs";
+  spec["linux"]["namespaces"].push_back({{"type", "user"}});
+  spec["linux"]["uidMappings"] =
+      spec["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", 100000}, {"size", 1000}}};
+  spec["hooks"]["createContainer"] = noting("createContainer");
+  spec["hooks"]["createRuntime"] = noting("createRuntime");
+  Output output = run(spec);
+  EXPECT_EQ(output.out, "ran\n") << output;
+  EXPECT_NE(contents(trace()).find("createRuntime"), std::string::npos);
+  std::filesystem::remove_all(closed);
 }
 
 TEST_F(Hooks, WhatOneThatFailsWroteIsInTheErrorAndItsVariablesAreItsOwn) {

@@ -23,6 +23,11 @@ class Mounts : public OciTest {
          {"source", stage->file("bound", "bound\n")},
          {"options", {"bind", "nosuid"}}}};
   }
+  static void add_users(Json& spec) {
+    spec["linux"]["namespaces"].push_back({{"type", "user"}});
+    spec["linux"]["uidMappings"] =
+        spec["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", 0}, {"size", 1000}}};
+  }
   static void expect_added_and_removed() {
     Output added = change("add", some());
     ASSERT_EQ(added.code, 0) << added;
@@ -46,12 +51,33 @@ TEST_F(Mounts, AddedAndRemoved) {
 
 TEST_F(Mounts, InAUserNamespace) {
   Json spec = config("sleep 1000");
-  spec["linux"]["namespaces"].push_back({{"type", "user"}});
-  spec["linux"]["uidMappings"] =
-      spec["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", 0}, {"size", 1000}}};
+  add_users(spec);
   ASSERT_EQ(create("c1", spec).code, 0);
   ASSERT_EQ(oci({"start", "c1"}).code, 0);
   expect_added_and_removed();
+}
+
+TEST_F(Mounts, AllAreAddedOrNone) {
+  for (const bool users : {false, true}) {
+    Json spec = config("sleep 1000");
+    if (users) add_users(spec);
+    ASSERT_EQ(create("c1", spec).code, 0);
+    ASSERT_EQ(oci({"start", "c1"}).code, 0);
+    const std::string before = inside("cat /proc/self/mountinfo");
+    Json mounts = some(), twice = some();
+    twice.insert(twice.end(), mounts.begin(), mounts.end());
+    for (const Json& last : Json{{{"destination", "/dev/shm/x"}, {"type", "none-such"}},
+                                 {{"destination", "/dev/shm/f/x"}, {"type", "tmpfs"}},
+                                 {{"destination", "/sys/x"}, {"type", "tmpfs"}}}) {
+      for (Json list : {mounts, twice}) {
+        list.push_back(last);
+        EXPECT_EQ(change("add", list).code, 1) << last;
+        EXPECT_EQ(inside("cat /proc/self/mountinfo"), before) << last;
+      }
+    }
+    expect_added_and_removed();
+    EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
+  }
 }
 
 TEST_F(Mounts, WithoutPivotTheyCannotBeChanged) {
@@ -66,6 +92,8 @@ TEST_F(Mounts, Refused) {
   ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
   EXPECT_THAT(change("change", some()).err, HasSubstr("use add or remove"));
   EXPECT_THAT(change("add", Json::object()).err, HasSubstr("not an array of mounts"));
+  EXPECT_THAT(change("add", {{{"destination", "/dev"}, {"options", {"remount", "ro"}}}}).err,
+              HasSubstr("mounts[0].options \"remount\""));
   EXPECT_THAT(change("add", {{{"destination", 5}}}).err, HasSubstr("mounts[0].destination \"5\""));
   EXPECT_THAT(change("add", {{{"destination", "/x"}, {"options", {"bind"}}, {"source", "/nosuch"}}}).err,
               HasSubstr("cannot bind the source of mounts[0] \"/nosuch\""));

@@ -155,7 +155,7 @@ TEST_F(OciSecurity, NoNumberIsTakenForRoot) {
   EXPECT_EQ(oci({"exec", "--user", "2147483648", "c1", "id", "-u"}).out, "2147483648\n");
 }
 
-TEST_F(OciSecurity, PasswdOfTheImageIsReadInsideAndBounded) {
+TEST_F(OciSecurity, DatabasesOfTheImageAreReadInsideAndBounded) {
   const std::string passwd = evil() + "/etc/passwd";
   const Json spec = evil_config("echo $HOME");
   stage->file("outside/passwd", "root:x:0:0::/stolen:/bin/sh\n");
@@ -169,10 +169,27 @@ TEST_F(OciSecurity, PasswdOfTheImageIsReadInsideAndBounded) {
   std::ofstream(passwd) << "root:x:0:0::/huge:/bin/sh\n";
   ASSERT_EQ(truncate(passwd.c_str(), 1L << 40), 0);
   EXPECT_EQ(run(spec).out, "/\n") << "a huge file";
+  std::filesystem::remove(passwd);
+  std::ofstream(passwd) << "root:x:0:0::/own:/bin/sh\n";
+  const std::string group = evil() + "/etc/group";
+  std::filesystem::remove(group);
+  EXPECT_EQ(run(spec).out, "/own\n") << "no groups";
+  std::filesystem::create_symlink("/proc/kmsg", group);
+  EXPECT_EQ(run(spec).out, "/own\n") << "a link to what is read for ever";
+  std::filesystem::remove(group);
+  ASSERT_EQ(mkfifo(group.c_str(), 0644), 0);
+  EXPECT_EQ(run(spec).out, "/\n") << "groups in a FIFO";
+  std::filesystem::remove(group);
+  std::ofstream(group) << "root:x:0:\n";
+  ASSERT_EQ(truncate(group.c_str(), 1L << 40), 0);
+  EXPECT_EQ(run(spec).out, "/\n") << "groups in a huge file";
 }
 
 TEST_F(OciSecurity, AnnotationsAreWordsOnly) {
-  const Json annotations = {{"../../outside/key", "../../outside/value"}, {"/", "/"}, {"..", ".."}};
+  const Json annotations = {{"key", "../../outside/value"},
+                            {"io.kubernetes.cri-o.LogPath", "/var/log/pods/x.log"},
+                            {"example.com/key..", "/"},
+                            {".x", ".."}};
   Json spec = config("sleep 1000");
   spec["annotations"] = annotations;
   ASSERT_EQ(create("c1", spec).code, 0);
@@ -180,6 +197,11 @@ TEST_F(OciSecurity, AnnotationsAreWordsOnly) {
   EXPECT_TRUE(std::filesystem::is_empty(outside()));
   EXPECT_EQ(oci({"delete", "--force", "c1"}).code, 0);
   EXPECT_EQ(leftovers(), "");
+  for (const char* key : {"", ".", "..", "/", "/key", "key/", "../key", "key/..", "./key", "example.com/a/b",
+                          "../../outside/key", "a\nb", "a\x7f"}) {
+    spec["annotations"] = {{"good", "value"}, {key, "value"}};
+    expect_invalid(spec, "annotations ", Json(key).dump(), "NAME or PREFIX/NAME");
+  }
 }
 
 // What is no library would be an error of whoever loads it.
