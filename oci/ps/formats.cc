@@ -53,7 +53,7 @@ Result<Shown> parse_column(const std::string& word, Machine& machine) {
   Shown made = shown(*column, equals == word.npos ? column->header : word.substr(equals + 1), machine);
   if (colon == left.npos) return made;
   const auto [end, failure] = std::from_chars(left.data() + colon + 1, left.data() + left.size(), made.width);
-  if (failure != std::errc() || end != left.data() + left.size() || made.width == 0)
+  if (failure != std::errc() || end != left.data() + left.size() || made.width == 0 || made.width > kWidest)
     return error("invalid width of a ps column", left, "give a number, as user:16");
   return made;
 }

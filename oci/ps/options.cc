@@ -15,7 +15,6 @@ namespace rcrt::oci::ps {
 namespace {
 
 constexpr char kKnown[] = "formats, columns, order, threads and selection are chosen as with ps(1)";
-constexpr size_t kUnlimited = 131072;  // as ps has it
 constexpr size_t kWide = 132, kUsualRows = 24;
 
 struct Reading {
@@ -191,7 +190,7 @@ Result<std::string> next_word(const std::vector<std::string>& words, size_t& i, 
 }
 
 Result<void> read_letters(Reading& reading, const std::vector<std::string>& words, size_t& i, bool bsd) {
-  const std::string word = words[i];
+  const std::string& word = words[i];
   for (size_t at = word[0] == '-' ? 1 : 0; at < word.size(); ++at) {
     const std::string letter = word.substr(at, 1);
     const std::string rest = word.substr(at + 1);
@@ -212,7 +211,7 @@ Result<void> read_letters(Reading& reading, const std::vector<std::string>& word
 }
 
 Result<void> read_name(Reading& reading, const std::vector<std::string>& words, size_t& i) {
-  const std::string word = words[i];
+  const std::string& word = words[i];
   const size_t end = word.find_first_of(":=", 2);
   const std::string name = word.substr(2, end == word.npos ? end : end - 2);
   const Known* known = find_name(name);
@@ -252,7 +251,7 @@ void complete_page(Reading& reading) {
   size_t& columns = reading.options.columns;
   size_t& rows = reading.options.rows;
   if (columns == 0) columns = from_environment("COLUMNS");
-  if (columns == 0 || reading.wide > 1) columns = kUnlimited;
+  if (columns == 0 || reading.wide > 1) columns = kWidest;
   if (reading.wide > 0) columns = std::max(columns, kWide);
   winsize window{};
   if (rows == 0) rows = from_environment("LINES");

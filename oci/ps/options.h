@@ -10,6 +10,8 @@
 
 namespace rcrt::oci::ps {
 
+constexpr size_t kWidest = 131072;  // of a line, as ps has it
+
 enum class Forest { none, indented, drawn };
 enum class Headings { once, none, each_page };
 

@@ -22,7 +22,8 @@ for option in $options; do
   [[ $option == --help ]] || grep -qF -- "$option" <<<"$text" || fail "the page lacks $option"
 done
 for option in $(grep -oE -- '(^|[^a-z0-9-])--[a-z][a-z-]*' <<<"$text" | grep -oE -- '--[a-z-]+' | sort -u); do
-  [[ $option =~ ^--(runtime|forest|sort|no-headers|cols)$ ]] || grep -qxF -- "$option" <<<"$options" || fail "the page speaks of $option"
+  [[ $option =~ ^--(runtime|forest|sort|no-headers|cols)$ ]] || grep -qxF -- "$option" <<<"$options" ||
+    fail "the page speaks of $option"
 done
 grep -q '@[A-Z]*@' "$page" && fail "the page has an empty place"
 if command -v groff >/dev/null; then

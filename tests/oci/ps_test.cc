@@ -55,7 +55,7 @@ class Ps : public testing::Test {
   std::string theirs(const std::string& options) const {
     std::string command = "ps";
     for (const std::string& word : placed(options)) command += " '" + word + "'";
-    const std::string text = observe(command);
+    std::string text = observe(command);
     if (options.contains("PIDS")) return text;
     const Words lines = words_of(text, "\n");
     const Words titles = words_of(lines.at(0), " ");
@@ -288,6 +288,7 @@ TEST_F(Ps, RefusesWhatItDoesNotKnow) {
       {"=", "unknown ps option \"=\""},
       {"-o nosuch", "unknown ps column \"nosuch\"; use names of ps(1)"},
       {"-o pid:x", "invalid width of a ps column \"pid:x\""},
+      {"-o pid:999999999", "invalid width of a ps column \"pid:999999999\""},
       {"-o ,", "empty list of ps columns \",\""},
       {"-o %p%Q", "unknown ps descriptor \"%Q\""},
       {"-o", "a value must follow the ps option \"-o\""},
