@@ -227,8 +227,8 @@ TEST_F(Ps, Selections) {
                               "-p LEADER --ppid LEADER -f",
                               "-e -C nosuch"})
     expect_same(options);
-  EXPECT_EQ(ours("u"), ours("aux")) << "nothing chosen is all of them";
-  EXPECT_EQ(ours("-f"), ours("-ef"));
+  EXPECT_EQ(ours("o pid,args"), ours("axo pid,args")) << "nothing chosen is all of them";
+  EXPECT_EQ(ours("-o pid,args"), ours("-eo pid,args"));
   EXPECT_EQ(words_of(ours("-f -t pts/99999"), "\n").size(), 1u) << "a header alone";
 }
 
