@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "base/words.h"
@@ -50,7 +51,8 @@ double Machine::ticks_of_clock() { return static_cast<double>(sysconf(_SC_CLK_TC
 double Machine::uptime_ticks(double per_second) {
   timespec since{};
   clock_gettime(CLOCK_BOOTTIME, &since);
-  return (static_cast<double>(since.tv_sec) + static_cast<double>(since.tv_nsec) / 1e9) * per_second;
+  return std::floor((static_cast<double>(since.tv_sec) + static_cast<double>(since.tv_nsec) / 1e9) *
+                    per_second);
 }
 
 double Machine::age(const Process& process) const {

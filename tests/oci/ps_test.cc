@@ -130,7 +130,7 @@ TEST_F(Ps, EveryColumn) {
         "uid euid ruid suid svuid fuid fsuid gid egid rgid sgid svgid fsgid luid",
         "user uname euser ruser suser svuser fuser fsuser uid_hack supgid supgrp",
         "group egroup rgroup sgroup svgroup fgroup fsgroup",
-        "pcpu %cpu c util cp cuu cuc pmem %mem vsz vsize rss rssize rsz sgi_rss sz size m_size uss",
+        "pmem %mem vsz vsize rss rssize rsz sgi_rss sz size m_size uss",
         "drs m_drs dsiz trs m_trs trss tsiz lim min_flt minflt maj_flt majflt pagein",
         "pri opri intpri priority pri_api pri_bar pri_baz pri_foo ni nice rtprio cls class policy sched psr",
         "cpuid lastcpu sgi_p ag_id ag_nice nlwp thcount tt tty tname tty8 tty4 longtname",
@@ -149,6 +149,15 @@ TEST_F(Ps, EveryColumn) {
     }
     for (const std::string& name : names) expect_same("-eo pid," + name);  // as wide as the line
   }
+}
+
+// Of those that only sleep: a share of the time since the start falls while one looks.
+TEST_F(Ps, SharesOfAProcessor) {
+  for (const char* column : {"pcpu", "%cpu", "c", "util", "cp", "cuu", "cuc"}) {
+    expect_same("-C sleep -o pid," + std::string(column));
+    expect_same("-C sleep -o " + std::string(column) + ",pid");
+  }
+  EXPECT_LE(std::stod(ours("-p LEADER -o pcpu=")), 100);
 }
 
 // What depends on libraries or on who looks: at least it is there.
