@@ -2,6 +2,8 @@
 // exec: a further process in a container.
 #include <unistd.h>
 
+#include <cstdint>
+
 #include "core/environment.h"
 #include "core/files.h"
 #include "core/oci/strict_json.h"
@@ -11,11 +13,12 @@
 namespace rcrt::oci {
 namespace {
 
-// Neither a sign nor a leading zero: nothing that others might read as another user.
+// Neither a sign, a leading zero nor what some take for a negative number: nothing that others might
+// read as another user (CVE-2024-40635).
 Result<int64_t> id_number(const std::string& text, const char* option) {
   RCRT_ASSIGN(int64_t value, number(text, option));
-  if (value < 0 || value > 4294967294 || std::to_string(value) != text)
-    return error(std::string("invalid value for --") + option, text, "give a number, 0 to 4294967294",
+  if (value < 0 || value > INT32_MAX || std::to_string(value) != text)
+    return error(std::string("invalid value for --") + option, text, "give a number, 0 to 2147483647",
                  EINVAL);
   return value;
 }

@@ -146,13 +146,13 @@ TEST_F(OciSecurity, InheritableCapabilitiesAndGroupsAreWhatWasAskedFor) {
 TEST_F(OciSecurity, NoNumberIsTakenForRoot) {
   ASSERT_EQ(create("c1", config("sleep 1000")).code, 0);
   ASSERT_EQ(oci({"start", "c1"}).code, 0);
-  for (const char* user : {"4294967296", "4294967295", "-1", "+0", "00", "010", "0x0", " 0", "0 ", "root",
-                           "18446744073709551616"}) {
+  for (const char* user : {"2147483648", "4294967296", "4294967295", "-1", "+0", "00", "010", "0x0", " 0",
+                           "0 ", "root", "18446744073709551616"}) {
     Output output = oci({"exec", "--user", user, "c1", "id", "-u"});
     EXPECT_EQ(output.code, 255) << user << output;
     EXPECT_EQ(output.out, "") << user;
   }
-  EXPECT_EQ(oci({"exec", "--user", "2147483648", "c1", "id", "-u"}).out, "2147483648\n");
+  EXPECT_EQ(oci({"exec", "--user", "2147483647", "c1", "id", "-u"}).out, "2147483647\n");
 }
 
 TEST_F(OciSecurity, DatabasesOfTheImageAreReadInsideAndBounded) {
