@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 
 #include "base/words.h"
@@ -51,8 +51,8 @@ double Machine::ticks_of_clock() { return static_cast<double>(sysconf(_SC_CLK_TC
 double Machine::uptime_ticks(double per_second) {
   timespec since{};
   clock_gettime(CLOCK_BOOTTIME, &since);
-  return std::floor((static_cast<double>(since.tv_sec) + static_cast<double>(since.tv_nsec) / 1e9) *
-                    per_second);
+  const double seconds = static_cast<double>(since.tv_sec) + static_cast<double>(since.tv_nsec) / 1e9;
+  return static_cast<double>(static_cast<int64_t>(seconds * per_second));  // whole ones
 }
 
 double Machine::age(const Process& process) const {
