@@ -187,7 +187,7 @@ TEST_F(Exec, Processes) {
 TEST_F(Exec, ProcessesAsAHierarchy) {
   Process other(command({"exec", "c1", "sh", "-c", "sleep 2000; true"}), {"RCRT_ROOT=" + stage->root()});
   EXPECT_TRUE(eventually([] { return Json::parse(oci({"ps", "-f", "json", "c1"}).out).size() == 3; }));
-  EXPECT_EQ(oci({"ps", "c1", "-o", "args", "--no-headers", "f", "k", "-start_time"}).out,
+  EXPECT_EQ(oci({"ps", "c1", "-o", "args", "--no-headers", "f", "k", "-pid"}).out,
             "sleep 1000\nsh -c sleep 2000; true\n \\_ sleep 2000\n");
   EXPECT_EQ(oci({"ps", "c1", "-C", "sleep", "-o", "args=", "-H", "--sort", "args"}).out,
             "sleep 2000\nsleep 1000\n");
