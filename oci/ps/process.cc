@@ -33,7 +33,7 @@ std::optional<Process> Process::read(pid_t pid) {
 }
 
 std::vector<Process> Process::threads_of(pid_t pid) {
-  const std::string folder = "/proc/" + std::to_string(pid) + "/task/";
+  const std::string whole = "/proc/" + std::to_string(pid) + "/", folder = whole + "task/";
   std::vector<pid_t> tids;
   for (const std::string& name : list_folder(folder)) tids.push_back(std::atoi(name.c_str()));
   std::ranges::sort(tids);
@@ -42,8 +42,9 @@ std::vector<Process> Process::threads_of(pid_t pid) {
     if (auto process = read(pid)) threads.push_back(std::move(*process));
     return threads;
   }
+  // As ps has it: what the first thread used is what all of them did.
   for (const pid_t tid : tids)
-    if (auto thread = read(folder + std::to_string(tid) + "/", pid, tid, true))
+    if (auto thread = read(tid == pid ? whole : folder + std::to_string(tid) + "/", pid, tid, true))
       threads.push_back(std::move(*thread));
   return threads;
 }

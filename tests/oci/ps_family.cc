@@ -7,8 +7,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <latch>
 #include <stdexcept>
 #include <thread>
 
@@ -26,6 +28,13 @@ pid_t sleeper(int report, const char* name, First first) {
   if (write(report, &self, sizeof self) != sizeof self) _exit(1);
   execlp("sleep", name, "100000", static_cast<char*>(nullptr));
   _exit(127);
+}
+
+// Uses the processor for some ticks of the kernel's clock.
+void work() {
+  timespec used{};
+  do clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  while (used.tv_sec == 0 && used.tv_nsec < 50'000'000);
 }
 
 [[noreturn]] void lead(int report) {
@@ -52,11 +61,14 @@ pid_t sleeper(int report, const char* name, First first) {
     const pid_t self = getpid();
     _exit(write(report, &self, sizeof self) == sizeof self ? 0 : 1);
   }
+  std::latch worked(1);
   for (int i = 0; i < 2; ++i)
-    std::thread([] {
+    std::thread([i, &worked] {
       prctl(PR_SET_NAME, "helper");
+      if (i == 0) work(), worked.count_down();
       for (;;) pause();
     }).detach();
+  worked.wait();
   close(report);
   for (;;) pause();
 }
