@@ -40,13 +40,10 @@ Json options_of(const Json& config) {
 }
 
 Json member_of(const Container& container, const Json& result) {
-  Json member = {{"Name", container.name()},
-                 {"EndpointID", ""},
-                 {"MacAddress", ""},
-                 {"IPv4Address", ""},
-                 {"IPv6Address", ""},
-                 {"Result", result}};
-  for (const Json& interface : list_of(result, "interfaces")) member["MacAddress"] = interface.value("mac", "");
+  Json member = {{"Name", container.name()}, {"EndpointID", ""},  {"MacAddress", ""},
+                 {"IPv4Address", ""},        {"IPv6Address", ""}, {"Result", result}};
+  for (const Json& interface : list_of(result, "interfaces"))
+    member["MacAddress"] = interface.value("mac", "");
   for (const Json& entry : list_of(result, "addresses")) {
     const std::string address = entry.value("address", "");
     member[address.find(':') == std::string::npos ? "IPv4Address" : "IPv6Address"] = address;

@@ -52,11 +52,12 @@ TEST_F(ConnectTest, ARunningContainerGetsTheOutsideAndLosesIt) {
   EXPECT_EQ(member["IPv4Address"], setting("c", "IPAddress") + "/16");
   EXPECT_EQ(member["IPv6Address"], setting("c", "GlobalIPv6Address") + "/64");
   EXPECT_EQ(member["MacAddress"], setting("c", "MacAddress"));
-  EXPECT_EQ(run({"network", "inspect", "-f",
-                 "{{.Id}} {{.Driver}} {{.Internal}} {{range .IPAM.Config}}{{.Gateway}} {{end}}{{.EnableIPv6}}",
-                 "bridge"})
-                .out,
-            "bridge bridge false " + setting("c", "Gateway") + " " + setting("c", "IPv6Gateway") + " true\n");
+  EXPECT_EQ(
+      run({"network", "inspect", "-f",
+           "{{.Id}} {{.Driver}} {{.Internal}} {{range .IPAM.Config}}{{.Gateway}} {{end}}{{.EnableIPv6}}",
+           "bridge"})
+          .out,
+      "bridge bridge false " + setting("c", "Gateway") + " " + setting("c", "IPv6Gateway") + " true\n");
 
   expect_done(run({"network", "disconnect", "bridge", "c"}));
   EXPECT_EQ(inside(pid, "ip -o link | grep -v lo:"), "");

@@ -224,7 +224,8 @@ TEST_F(AnswersTest, AReportedFailureIsPassedOnAsItWasSaid) {
   zoo::Snapshot before(folder_.path());
   auto reply = attach("fails-well");
   ASSERT_FALSE(reply.has_value());
-  EXPECT_EQ(reply.error().message(), "cannot create bridge \"rcrt0\": Device or resource busy; wait (net-answers.so)");
+  EXPECT_EQ(reply.error().message(),
+            "cannot create bridge \"rcrt0\": Device or resource busy; wait (net-answers.so)");
   EXPECT_EQ(reply.error().code, EBUSY);
   EXPECT_EQ(zoo::Snapshot(folder_.path()), before) << "what a failed call gave is closed";
 }
