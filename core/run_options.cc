@@ -296,21 +296,19 @@ Result<int> parse_signal(const std::string& text) {
     std::string name = text;
     std::ranges::transform(name, name.begin(), [](char c) { return static_cast<char>(toupper(c)); });
     if (name.starts_with("SIG")) name = name.substr(3);
-    for (auto [other, number] : {std::pair{"CLD", SIGCHLD},
-                                 {"IO", SIGIO},
-                                 {"IOT", SIGIOT},
-                                 {"RTMIN", SIGRTMIN},
-                                 {"RTMAX", SIGRTMAX}})
+    for (auto [other, number] : {std::pair{"CLD", SIGCHLD}, {"IO", SIGIO}, {"IOT", SIGIOT}})
       if (name == other) return number;
     for (int number = 1; number < NSIG; ++number) {
       const char* abbreviation = sigabbrev_np(number);
       if (abbreviation != nullptr && name == abbreviation) return number;
     }
-    for (auto [prefix, base, sign] :
-         {std::tuple{"RTMIN+", SIGRTMIN, 1}, std::tuple{"RTMAX-", SIGRTMAX, -1}}) {
-      if (!name.starts_with(prefix)) continue;
-      auto offset = decimal<int>(name.substr(strlen(prefix)));
-      if (offset && *offset >= 0 && *offset <= SIGRTMAX - SIGRTMIN) return base + sign * *offset;
+    for (auto [name_of_end, end, sign] :
+         {std::tuple{"RTMIN", SIGRTMIN, '+'}, std::tuple{"RTMAX", SIGRTMAX, '-'}}) {
+      if (!name.starts_with(name_of_end)) continue;
+      const std::string rest = name.substr(strlen(name_of_end));
+      if (rest.empty()) return end;
+      const int offset = rest[0] == sign ? decimal<int>(rest.substr(1)).value_or(-1) : -1;
+      if (offset >= 0 && offset <= SIGRTMAX - SIGRTMIN) return sign == '+' ? end + offset : end - offset;
     }
   }
   return error("unknown signal", text, "give a name such as TERM or SIGTERM, or a number", EINVAL);

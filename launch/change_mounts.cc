@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The mounts of a container that runs: some more, or some less.
 #include "launch/child.h"
+#include "launch/number.h"
 #include "launch/resolve.h"
 
 namespace rcrt::launch {
@@ -35,10 +36,9 @@ void take_mounts_away(const Child& child) {
   auto* mounts = child.table<plan::Mount>(child.plan->mounts);
   for (uint32_t i = child.plan->mounts.count; i-- > 0;) {
     if (mounts[i].made < 0) continue;
-    char name[16], *first = name + sizeof name - 1;
-    *first = '\0';
-    for (int left = mounts[i].made; left > 0; left /= 10) *--first = static_cast<char>('0' + left % 10);
-    sys::umount2(first, kDetach);
+    char name[24];
+    append_number(name, mounts[i].made);
+    sys::umount2(name, kDetach);
   }
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <sys/wait.h>
 
+#include "launch/number.h"
 #include "monitor/monitor.h"
 
 namespace rcrt::monitor {
 namespace {
+
+using launch::append_number;
 
 struct Text {
   char data[256];
@@ -15,10 +18,8 @@ struct Text {
   }
   void add(int64_t number) {
     char digits[24];
-    int count = 0;
-    do digits[count++] = static_cast<char>('0' + number % 10);
-    while ((number /= 10) > 0);
-    while (count > 0 && size < sizeof data) data[size++] = digits[--count];
+    append_number(digits, number);
+    add(digits);
   }
 };
 

@@ -3,27 +3,17 @@
 #include <signal.h>
 
 #include "launch/child.h"
+#include "launch/number.h"
 #include "monitor/fault.h"
 #include "monitor/monitor.h"
 
 namespace rcrt::monitor {
 namespace {
 
+using launch::append_number;
+
 char* append(char* out, const char* text) {
   while (*text != '\0') *out++ = *text++;
-  *out = '\0';
-  return out;
-}
-
-char* append_number(char* out, long number) {
-  char digits[24];
-  int count = 0;
-  bool negative = number < 0;
-  unsigned long left = negative ? -static_cast<unsigned long>(number) : static_cast<unsigned long>(number);
-  do digits[count++] = static_cast<char>('0' + left % 10);
-  while ((left /= 10) > 0);
-  if (negative) *out++ = '-';
-  while (count > 0) *out++ = digits[--count];
   *out = '\0';
   return out;
 }

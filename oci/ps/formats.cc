@@ -2,9 +2,9 @@
 #include "oci/ps/formats.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/words.h"
+#include "oci/ps/parse.h"
 
 namespace rcrt::oci::ps {
 namespace {
@@ -52,9 +52,10 @@ Result<Shown> parse_column(const std::string& word, Machine& machine) {
                  "use names of ps(1), as pid,ppid,user,stat,time,args");
   Shown made = shown(*column, equals == word.npos ? column->header : word.substr(equals + 1), machine);
   if (colon == left.npos) return made;
-  const auto [end, failure] = std::from_chars(left.data() + colon + 1, left.data() + left.size(), made.width);
-  if (failure != std::errc() || end != left.data() + left.size() || made.width == 0 || made.width > kWidest)
+  const auto width = whole_number<size_t>(std::string_view(left).substr(colon + 1));
+  if (!width || *width == 0 || *width > kWidest)
     return error("invalid width of a ps column", left, "give a number, as user:16");
+  made.width = *width;
   return made;
 }
 

@@ -6,10 +6,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstdlib>
 
-#include "base/words.h"
+#include "oci/ps/parse.h"
 
 namespace rcrt::oci::ps {
 namespace {
@@ -73,10 +72,10 @@ Result<void> list_columns(Reading& reading, const std::string& list) {
 
 template <auto member>
 Result<void> set_size(Reading& reading, const std::string& text) {
-  size_t& size = reading.options.*member;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), size);
-  if (failure != std::errc() || end != text.data() + text.size() || size == 0)
+  const auto size = whole_number<size_t>(text);
+  if (!size || *size == 0)
     return error("invalid size of a page for ps", text, "give a number of columns or rows");
+  reading.options.*member = *size;
   return {};
 }
 
@@ -177,8 +176,7 @@ const Known* find_letter(char letter, bool bsd) {
 
 const Known* find_name(const std::string& name) {
   for (const Known& known : kOptions)
-    for (const std::string& other : words_of(known.names, " "))
-      if (other == name) return &known;
+    if (is_one_of(known.names, name)) return &known;
   return nullptr;
 }
 

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/words.h"
+#include "oci/ps/parse.h"
 
 namespace rcrt::oci::ps {
 namespace {
@@ -19,15 +19,8 @@ Result<std::vector<std::string>> items(const std::string& list) {
   return found;
 }
 
-std::optional<unsigned> as_number(const std::string& word) {
-  unsigned value = 0;
-  const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (failure != std::errc() || end != word.data() + word.size()) return {};
-  return value;
-}
-
 Result<unsigned> resolved(By by, const std::string& word, Machine& machine) {
-  if (const auto value = as_number(word)) return *value;
+  if (const auto value = whole_number<unsigned>(word)) return *value;
   if (by == By::effective_user || by == By::real_user) {
     if (const auto id = machine.users.id(word)) return *id;
     return error("no such user in /etc/passwd", word, "give another name, or a number");
@@ -99,7 +92,7 @@ void Selection::add_own_terminal() {
 Result<void> Selection::add_sessions_or_groups(const std::string& list, Machine& machine) {
   const auto words = words_of(list, ", \t");
   const bool sessions =
-      std::ranges::all_of(words, [](const auto& word) { return as_number(word).has_value(); });
+      std::ranges::all_of(words, [](const auto& word) { return whole_number<unsigned>(word).has_value(); });
   return add(sessions ? By::session : By::effective_group, list, machine);
 }
 

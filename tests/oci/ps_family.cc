@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tests/oci/ps_family.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,8 +10,9 @@
 #include <unistd.h>
 
 #include <latch>
-#include <stdexcept>
 #include <thread>
+
+#include "base/pipe.h"
 
 namespace rcrt::test {
 namespace {
@@ -76,15 +76,13 @@ void work() {
 }  // namespace
 
 PsFamily::PsFamily() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  Pipe report = make_pipe().value();
   leader_ = fork();
-  if (leader_ == 0) lead(ends[1]);
-  close(ends[1]);
+  if (leader_ == 0) lead(report.write_end.get());
+  report.write_end.reset();
   pids_.push_back(leader_);
   // The pipe ends when the last of them has executed sleep, and the leader has its threads.
-  for (pid_t pid = 0; read(ends[0], &pid, sizeof pid) == sizeof pid;) pids_.push_back(pid);
-  close(ends[0]);
+  for (pid_t pid = 0; read(report.read_end.get(), &pid, sizeof pid) == sizeof pid;) pids_.push_back(pid);
 }
 
 PsFamily::~PsFamily() {

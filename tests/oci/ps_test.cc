@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The lines of `ps`, byte for byte those of the machine's ps(1).
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pty.h>
@@ -11,6 +10,7 @@
 
 #include <algorithm>
 
+#include "base/pipe.h"
 #include "base/words.h"
 #include "oci/ps/report.h"
 #include "tests/oci/ps_family.h"
@@ -242,18 +242,17 @@ TEST_F(Ps, Selections) {
 }
 
 TEST_F(Ps, Terminals) {
-  int terminal = -1, executed[2];
-  ASSERT_EQ(pipe2(executed, O_CLOEXEC), 0);
+  int terminal = -1;
+  Pipe executed = make_pipe().value();
   const pid_t pid = forkpty(&terminal, nullptr, nullptr, nullptr);
   ASSERT_GE(pid, 0) << strerror(errno);
   if (pid == 0) {
     execlp("sleep", "sleep", "100000", static_cast<char*>(nullptr));
     _exit(127);
   }
-  close(executed[1]);
+  executed.write_end.reset();
   char none;
-  ASSERT_EQ(read(executed[0], &none, 1), 0);
-  close(executed[0]);
+  ASSERT_EQ(read(executed.read_end.get(), &none, 1), 0);
   const std::string name = ptsname(terminal) + strlen("/dev/");
   const std::string all = "-o pid,tty,tty4,tname,stat,tpgid -p " + std::to_string(pid);
   for (const std::string& options :
