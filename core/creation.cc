@@ -39,9 +39,9 @@ Creation::~Creation() {
                  "roll-back is not complete, `rcrt system recover` retries it: " + result.error().message());
 }
 
-Result<void> Creation::journal(const char* step, const std::string& plugin, Json request) {
+Result<void> Creation::journal(const char* step, const std::string& plugin, const Json& request) {
   fault_point("journal");
-  RCRT_TRY(journal_->append({step, plugin, std::move(request)}));
+  RCRT_TRY(journal_->append(step, plugin, request));
   fault_point(step);
   return {};
 }
@@ -110,8 +110,8 @@ Result<void> Creation::configure() {
 }
 
 Result<void> Creation::write_config() {
-  config_ = container_config(options_, resolved_, paths(), id_, name_, spec_, engine_.images_.layers_dir(),
-                             Engine::volumes_json(options_.mounts));
+  config_ = container_config(options_, resolved_, paths(), id_, name_, std::move(spec_),
+                             engine_.images_.layers_dir(), Engine::volumes_json(options_.mounts));
   if (process_ != nullptr) config_["startedAt"] = started_at_ = now_ns();
   if (!kept_.is_null()) {
     if (again_) config_["created"] = kept_["created"];
@@ -128,7 +128,7 @@ Result<void> Creation::write_config() {
 Result<void> Creation::launch() {
   LaunchRequest request;
   request.id = id_;
-  request.spec = spec_;
+  request.spec = std::move(spec_);
   for (const auto& [part, members] : contributed_.items())
     for (const auto& [member, items] : members.items())
       for (const auto& item : items) request.spec[part][member].push_back(item);
@@ -163,6 +163,7 @@ Result<void> Creation::launch() {
   request.cleanup_command.push_back(id_);
   fault_point("before commit");
   auto process = launcher_->commit(std::move(request));
+  spec_ = std::move(request.spec);
   if (!process) return std::unexpected(process.error());
   process_ = *process;
   fault_point("committed");

@@ -37,8 +37,8 @@ Json storage_request(const RunOptions& options, const Resolved& resolved, const 
 std::string log_path(const RunOptions& options, const Paths& paths, const std::string& id);
 // config.json: what the container is, for inspect, for undo, for later starts.
 Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths,
-                      const std::string& id, const std::string& name, const Json& spec,
-                      const std::string& layers_dir, const Json& volumes);
+                      const std::string& id, const std::string& name, Json spec,
+                      const std::string& layers_dir, Json volumes);
 
 // One run in the making. Destroyed before run(), create() or start() has succeeded, it rolls everything
 // back.
@@ -87,7 +87,7 @@ class Creation {
   Result<void> attach_networks();
   Result<void> write_state(const char* status);
   Result<void> write_etc_files();
-  Result<void> journal(const char* step, const std::string& plugin, Json request);
+  Result<void> journal(const char* step, const std::string& plugin, const Json& request);
 
   Owner root_user() const;  // the container's root, as the host knows it
 

@@ -33,8 +33,8 @@ std::string log_path(const RunOptions& options, const Paths& paths, const std::s
 }
 
 Json container_config(const RunOptions& options, const Resolved& resolved, const Paths& paths,
-                      const std::string& id, const std::string& name, const Json& spec,
-                      const std::string& layers_dir, const Json& volumes) {
+                      const std::string& id, const std::string& name, Json spec,
+                      const std::string& layers_dir, Json volumes) {
   std::string signal =
       options.stop_signal.empty() ? resolved.image_config.value("StopSignal", "") : options.stop_signal;
   Json labels = resolved.image_config.value("Labels", Json::object());
@@ -52,17 +52,17 @@ Json container_config(const RunOptions& options, const Resolved& resolved, const
           {"image", options.image},
           {"imageName", resolved.image_name},
           {"imageId", resolved.image_id},
-          {"spec", spec},
+          {"spec", std::move(spec)},
           {"user", options.user.empty() ? resolved.image_config.value("User", "") : options.user},
-          {"labels", labels},
-          {"asked", asked},
+          {"labels", std::move(labels)},
+          {"asked", std::move(asked)},
           {"autoRemove", options.remove},
           {"interactive", options.interactive},
           {"privileged", options.privileged},
           {"init", options.init},
           {"stopSignal", signal.empty() ? "SIGTERM" : signal},
           {"stopTimeout", options.stop_timeout},
-          {"volumes", volumes},
+          {"volumes", std::move(volumes)},
           {"mounts", mounts_record(options.mounts)},
           {"storage", options.storage},
           {"storageRequest", storage_request(options, resolved, paths, layers_dir, id)},

@@ -55,9 +55,9 @@ Result<void> Creation::contribute(const Json& result, const Plugin& plugin) {
 }
 
 Result<void> Creation::prepare_isolation() {
+  Json request = isolation_request(options_, spec_, paths(), id_);
   for (const auto& name : options_.isolation) {
     RCRT_ASSIGN(const Plugin* plugin, engine_.plugins_.load("isolation", name));
-    Json request = isolation_request(options_, spec_, paths(), id_);
     const auto* table = plugin->get<rcrt_isolation_v1>(RCRT_ISOLATION_V1);
     // One without an inverse makes nothing that outlives us.
     if (table->release != nullptr) RCRT_TRY(journal("isolation", name, request));
@@ -71,7 +71,10 @@ Result<void> Creation::prepare_isolation() {
     }
     if (UniqueFd fd = reply.take("seccomp")) seccomp_ = std::move(fd);
     RCRT_TRY(contribute(reply.result, *plugin));
-    drop_capabilities(reply.result.value("dropCapabilities", Json::array()), plugin->path());
+    if (auto drop = reply.result.find("dropCapabilities"); drop != reply.result.end()) {
+      drop_capabilities(*drop, plugin->path());
+      request = isolation_request(options_, spec_, paths(), id_);
+    }
     nodev_ = nodev_ || reply.result.value("nodev", false);
     if (auto it = reply.result.find("seccompFlags"); it != reply.result.end() && it->is_array())
       for (const auto& flag : *it)

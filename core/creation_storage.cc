@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <system_error>
 
@@ -27,6 +28,10 @@ std::string lines_of(const std::vector<IdMapping>& mappings) {
   for (const auto& m : mappings)
     lines += std::to_string(m.container) + " " + std::to_string(m.host) + " " + std::to_string(m.size) + "\n";
   return lines;
+}
+
+void keep_on(std::jthread& thread, const cpu_set_t& cpus) {
+  pthread_setaffinity_np(thread.native_handle(), sizeof cpus, &cpus);
 }
 
 }  // namespace
@@ -71,8 +76,7 @@ Result<void> Creation::begin_storage() {
     (*task)();  // no thread can be had
     return {};
   }
-  if (auto cpus = choose_cpus())
-    pthread_setaffinity_np(storage_thread_.native_handle(), sizeof cpus->others, &cpus->others);
+  if (auto cpus = choose_cpus()) keep_on(storage_thread_, cpus->others);
   return {};
 }
 
@@ -97,6 +101,10 @@ Result<void> Creation::prepare_storage(const Plugin& plugin, const Json& request
 }
 
 Result<void> Creation::finish_storage() {
+  // We have nothing else to do; where there is but one other CPU, the container's process has much.
+  if (storage_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+    if (auto cpus = choose_cpus(); cpus && CPU_COUNT(&cpus->others) == 1)
+      keep_on(storage_thread_, cpus->ours);
   RCRT_TRY(storage_.get());
   return nodev_ ? no_devices_in_root() : Result<void>();
 }

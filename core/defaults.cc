@@ -22,7 +22,12 @@ Result<std::string> capability_name(const std::string& word) {
 bool means_all(const std::string& word) { return word == "ALL" || word == "all"; }
 
 Json mount(const char* destination, const char* type, const char* source, std::vector<std::string> options) {
-  return {{"destination", destination}, {"type", type}, {"source", source}, {"options", std::move(options)}};
+  Json json;
+  json["destination"] = destination;
+  json["type"] = type;
+  json["source"] = source;
+  json["options"] = std::move(options);
+  return json;
 }
 
 }  // namespace
@@ -56,7 +61,9 @@ Json default_readonly_paths() {
 
 Json default_device_rules() {
   auto rule = [](bool allow, const char* type, int major, int minor, const char* access) {
-    Json json = {{"allow", allow}, {"access", access}};
+    Json json;
+    json["allow"] = allow;
+    json["access"] = access;
     if (type != nullptr) json["type"] = type;
     if (major >= 0) json["major"] = major;
     if (minor >= 0) json["minor"] = minor;

@@ -223,7 +223,7 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
   request["ports"] = published ? Json::array() : container.config.value("ports", Json::array());
   std::string state = paths_.container_state(id);
   RCRT_ASSIGN(Journal journal, Journal::open(state));
-  RCRT_TRY(journal.append({"network", network.plugin, request}));
+  RCRT_TRY(journal.append("network", network.plugin, request));
   fault_point("network");
   auto result = attach_network(network, request, netns.get());
   if (!result) {

@@ -23,7 +23,8 @@ class Journal {
   // Opens the journal in the container's state folder, which must exist.
   static Result<Journal> open(const std::string& state_folder);
 
-  Result<void> append(const JournalEntry& entry);
+  // As the members of JournalEntry.
+  Result<void> append(const std::string& step, const std::string& plugin, const Json& request);
 
   // Entries in the order they were written. A last line cut short by a kill is left out:
   // what it announces was never begun.

@@ -111,7 +111,6 @@ Result<void> Launcher::clone(const Json& spec, int cgroup) {
   Impl& impl = *impl_;
   auto early = early_plan(spec);
   if (!early) return {};
-  allow_all_cpus(impl.monitor);  // the storage thread may keep the others busy
   UniqueFd theirs;
   RCRT_TRY(make_socket_pair(impl.sync, theirs));
   const bool terminal = spec["process"].value("terminal", false);
@@ -126,13 +125,12 @@ Result<void> Launcher::clone(const Json& spec, int cgroup) {
   return {};
 }
 
-Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
+Result<ContainerProcess*> Launcher::commit(LaunchRequest&& request) {
   Impl& impl = *impl_;
   impl.orphan = request.orphan;
   impl.listener = request.listener;
-  RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request), impl.cloned));
+  RCRT_ASSIGN(PreparedLaunch prepared, prepare_launch(std::move(request), impl.cloned, impl.monitor.cpus));
   RCRT_ASSIGN(UniqueFd memory, plan_in_memory(prepared.plan));
-  if (!impl.cloned) allow_all_cpus(impl.monitor);
   fault_point("launcher.commit.before");
   // A process that could not be made is told below.
   if (impl.cloned) (void)send_plan(impl.sync.get(), prepared, memory.get());
@@ -171,6 +169,7 @@ Result<ContainerProcess*> Launcher::commit(LaunchRequest request) {
 Result<void> Launcher::go() {
   Impl& impl = *impl_;
   RCRT_TRY(set_sysctls_in(impl.process.netns.get(), impl.interface_sysctls));
+  allow_all_cpus(impl.monitor);
   fault_point("launcher.go.before");
   // The child first: if we die in between, the monitor takes the container down.
   const bool alive = send_simple(impl.sync.get(), Kind::kGo);  // a child that failed has left its error

@@ -131,7 +131,8 @@ class Launcher {
 
   // Turns the configuration into a plan, hands it to the monitor, and returns when the
   // process exists in its new namespaces. It does not execute anything before go().
-  Result<ContainerProcess*> commit(LaunchRequest request);
+  // Takes the request's descriptors; its specification is left as it is.
+  Result<ContainerProcess*> commit(LaunchRequest&& request);
 
   // With `pause`: returns when the mounts are made, and lets the process go on.
   Result<void> wait_for_pause();

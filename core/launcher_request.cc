@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "base/pipe.h"
@@ -171,6 +172,12 @@ Result<std::string> absolute(const std::string& path) {
   return result.string();
 }
 
+std::vector<uint64_t> words_of(const cpu_set_t& cpus) {
+  std::vector<uint64_t> words(sizeof cpus / sizeof(uint64_t));
+  memcpy(words.data(), &cpus, sizeof cpus);
+  return words;
+}
+
 }  // namespace
 
 Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs) {
@@ -182,8 +189,9 @@ Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs) {
   return {};
 }
 
-Result<PreparedLaunch> prepare_launch(LaunchRequest request,
-                                      const std::optional<std::vector<PlanDraft::Mount>>& cloned) {
+Result<PreparedLaunch> prepare_launch(LaunchRequest&& request,
+                                      const std::optional<std::vector<PlanDraft::Mount>>& cloned,
+                                      const std::optional<cpu_set_t>& cpus) {
   const bool joins = request.join.types != 0;
   RCRT_ASSIGN(PlanDraft draft, build_plan(request.spec, joins ? PlanFor::joining : PlanFor::container));
   if (!request.root && !joins) return error("cannot start the container: it has no root");
@@ -217,6 +225,7 @@ Result<PreparedLaunch> prepare_launch(LaunchRequest request,
   extras.executable = request.executable;
   extras.mounts_only = request.mounts_only != MountsOnly::no;
   extras.unmount = request.mounts_only == MountsOnly::remove;
+  if (cpus) extras.caller_cpus = words_of(*cpus);
   if (!request.exit_path.empty()) {
     RCRT_ASSIGN(extras.exit_path, absolute(request.exit_path));
   }

@@ -2,6 +2,8 @@
 // A LaunchRequest made ready to send: everything opened, the plan written.
 #pragma once
 
+#include <sched.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,8 +30,9 @@ struct PreparedLaunch {
 Result<void> make_socket_pair(UniqueFd& ours, UniqueFd& theirs);
 
 // `cloned`: the process is there, in its cgroup and with its socket, and has made those of
-// these mounts that are `early`.
-Result<PreparedLaunch> prepare_launch(LaunchRequest request,
-                                      const std::optional<std::vector<PlanDraft::Mount>>& cloned);
+// these mounts that are `early`. `cpus`: all that the process may use, where the monitor has fewer.
+Result<PreparedLaunch> prepare_launch(LaunchRequest&& request,
+                                      const std::optional<std::vector<PlanDraft::Mount>>& cloned,
+                                      const std::optional<cpu_set_t>& cpus);
 
 }  // namespace rcrt

@@ -25,7 +25,8 @@ struct SpawnedMonitor {
 // `expected`: see Launcher::start().
 Result<SpawnedMonitor> spawn_monitor(const std::string& path, uint64_t expected);
 
-// Until then it is confined to other CPUs than ours, to begin beside us. Before it starts a process.
+// Until then it is confined to other CPUs than ours, to work beside us. The process, which is confined
+// with it, gives itself back what the plan says (caller_cpus).
 void allow_all_cpus(SpawnedMonitor& monitor);
 
 // Why a monitor that was never heard of is gone: it could not be executed, else `what`.

@@ -67,7 +67,7 @@ bool PlanDraft::joins_user_ahead() const { return joins(CLONE_NEWUSER) && is_new
 Result<PlanDraft> build_plan(const Json& spec, PlanFor purpose) {
   PlanDraft draft;
   try {
-    Node config(&spec, "");
+    Node config(&spec);
     if (!spec.is_object()) bad("", "", "it must be an object");
     check_version(config["ociVersion"]);
     plan_parts::read_process(config["process"], draft);

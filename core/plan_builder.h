@@ -162,8 +162,9 @@ struct PlanExtras {
   std::array<int, 3> stdio = {-1, -1, -1};
   // One a mount, -1 for new file systems and for what the process binds by itself.
   std::vector<int> mount_fds;
-  std::vector<bool> file_targets;  // one a mount
-  std::vector<int> namespace_fds;  // one a namespace, -1 for new ones
+  std::vector<bool> file_targets;     // one a mount
+  std::vector<int> namespace_fds;     // one a namespace, -1 for new ones
+  std::vector<uint64_t> caller_cpus;  // a bit set; empty: the process has them
 };
 std::string write_plan(const PlanDraft& draft, const PlanExtras& extras);
 

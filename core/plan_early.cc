@@ -66,7 +66,7 @@ bool may_hold_devices(const PlanDraft& draft, const PlanDraft::Mount& mount) {
 std::optional<EarlyPlan> early_plan(const Json& spec) {
   PlanDraft draft;
   try {
-    plan_json::Node config(&spec, "");
+    plan_json::Node config(&spec);
     if (config["process"]["oomScoreAdj"].present()) return std::nullopt;  // set between clone and go
     plan_parts::read_namespaces(config["linux"]["namespaces"], draft);
     plan_parts::read_mounts(config["mounts"], draft);

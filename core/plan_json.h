@@ -2,6 +2,7 @@
 // Reading a configuration with errors that name the member: "invalid process.args[1]".
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -26,29 +27,39 @@ struct Bad {
       "invalid configuration: " + std::string(path), std::move(shown), 0, std::string(allowed), {}, 125}};
 }
 
+// A value and how it is reached. The way is kept as steps: its text is needed for errors only.
 class Node {
  public:
-  Node(const Json* value, std::string path) : value_(value), path_(std::move(path)) {}
+  explicit Node(const Json* value) : value_(value) {}
 
-  const std::string& path() const { return path_; }
+  std::string path() const {
+    std::string text;
+    for (size_t i = 0; i < depth_; ++i) {
+      if (way_[i].key == nullptr)
+        text += "[" + std::to_string(way_[i].index) + "]";
+      else
+        text += (i == 0 ? "" : ".") + std::string(way_[i].key);
+    }
+    return text;
+  }
   // Absent and null are the same.
   bool present() const { return value_ != nullptr && !value_->is_null(); }
   const Json& json() const { return *value_; }
 
+  // `key` is not copied.
   Node operator[](const char* key) const {
-    std::string below = path_.empty() ? key : path_ + "." + key;
-    if (!present()) return {nullptr, std::move(below)};
+    if (!present()) return below(nullptr, {key, 0});
     if (!value_->is_object()) wrong("an object");
     auto found = value_->find(key);
-    return {found == value_->end() ? nullptr : &*found, std::move(below)};
+    return below(found == value_->end() ? nullptr : &*found, {key, 0});
   }
 
   std::vector<Node> items() const {
     std::vector<Node> result;
     if (!present()) return result;
     if (!value_->is_array()) wrong("an array");
-    for (size_t i = 0; i < value_->size(); ++i)
-      result.emplace_back(&(*value_)[i], path_ + "[" + std::to_string(i) + "]");
+    result.reserve(value_->size());
+    for (size_t i = 0; i < value_->size(); ++i) result.push_back(below(&(*value_)[i], {nullptr, i}));
     return result;
   }
 
@@ -56,16 +67,17 @@ class Node {
     std::vector<std::pair<std::string, Node>> result;
     if (!present()) return result;
     if (!value_->is_object()) wrong("an object");
-    for (auto& [key, value] : value_->items()) result.emplace_back(key, Node(&value, path_ + "." + key));
+    for (const auto& [key, value] : value_->get_ref<const Json::object_t&>())
+      result.emplace_back(key, below(&value, {key.c_str(), 0}));
     return result;
   }
 
   // Text without NUL bytes: the kernel would see less than we checked.
   std::string text() const {
-    if (!present()) bad(path_, "", "it is required");
+    if (!present()) bad(path(), "", "it is required");
     if (!value_->is_string()) wrong("a string");
     auto& text = value_->get_ref<const std::string&>();
-    if (text.find('\0') != std::string::npos) bad(path_, text, "it holds a NUL byte");
+    if (text.find('\0') != std::string::npos) bad(path(), text, "it holds a NUL byte");
     return text;
   }
   std::string text_or(std::string_view fallback) const { return present() ? text() : std::string(fallback); }
@@ -77,20 +89,19 @@ class Node {
   }
 
   int64_t integer(int64_t least, int64_t most) const {
-    if (!present()) bad(path_, "", "it is required");
-    std::string range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-    if (!value_->is_number_integer()) wrong(range);
-    if (value_->is_number_unsigned() &&
-        value_->get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      wrong(range);
-    auto number = value_->get<int64_t>();
-    if (number < least || number > most) wrong(range);
+    if (!present()) bad(path(), "", "it is required");
+    const bool fits = value_->is_number_integer() &&
+                      !(value_->is_number_unsigned() &&
+                        value_->get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+    const int64_t number = fits ? value_->get<int64_t>() : 0;
+    if (!fits || number < least || number > most)
+      wrong("a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     return number;
   }
   uint32_t id() const { return static_cast<uint32_t>(integer(0, 4294967294)); }
 
   uint64_t natural() const {
-    if (!present()) bad(path_, "", "it is required");
+    if (!present()) bad(path(), "", "it is required");
     if (!value_->is_number_integer() || (!value_->is_number_unsigned() && value_->get<int64_t>() < 0))
       wrong("a whole number, 0 or more");
     return value_->get<uint64_t>();
@@ -103,13 +114,27 @@ class Node {
   }
 
   [[noreturn]] void wrong(std::string_view allowed) const {
-    bad(path_, value_ == nullptr ? "" : value_->dump(-1, ' ', false, Json::error_handler_t::replace),
+    bad(path(), value_ == nullptr ? "" : value_->dump(-1, ' ', false, Json::error_handler_t::replace),
         "it must be " + std::string(allowed));
   }
 
  private:
+  struct Step {
+    const char* key;  // null: an array's index
+    size_t index;
+  };
+  static constexpr size_t kDeepest = 8;  // of what the specification has
+
+  Node below(const Json* value, Step step) const {
+    Node node = *this;
+    node.value_ = value;
+    if (depth_ < kDeepest) node.way_[node.depth_++] = step;
+    return node;
+  }
+
   const Json* value_;
-  std::string path_;
+  size_t depth_ = 0;
+  std::array<Step, kDeepest> way_;
 };
 
 }  // namespace rcrt::plan_json

@@ -2,9 +2,8 @@
 #include <linux/sched.h>
 #include <sys/mount.h>
 
-#include <map>
-
 #include "core/plan_parts.h"
+#include "core/word_table.h"
 
 namespace rcrt::plan_parts {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 using plan_json::bad;
 using plan_json::Node;
 
-const std::map<std::string, uint32_t> kNamespaces = {
+constexpr Word<uint32_t> kNamespaces[] = {
     {"pid", CLONE_NEWPID}, {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},      {"ipc", CLONE_NEWIPC},
     {"uts", CLONE_NEWUTS}, {"user", CLONE_NEWUSER},   {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}};
 
@@ -21,11 +20,11 @@ const std::map<std::string, uint32_t> kNamespaces = {
 void read_namespaces(const Node& namespaces, PlanDraft& draft) {
   for (auto& item : namespaces.items()) {
     std::string type = item["type"].text();
-    auto found = kNamespaces.find(type);
-    if (found == kNamespaces.end())
+    const uint32_t* flag = value_of(kNamespaces, type);
+    if (flag == nullptr)
       bad(item["type"].path(), type, "use pid, network, mount, ipc, uts, user, cgroup or time");
-    if (draft.has(found->second)) bad(item["type"].path(), type, "it is given twice");
-    PlanDraft::Namespace space{item.path(), found->second, item["path"].text_or("")};
+    if (draft.has(*flag)) bad(item["type"].path(), type, "it is given twice");
+    PlanDraft::Namespace space{item.path(), *flag, item["path"].text_or("")};
     if (!space.path.empty() && space.path[0] != '/')
       bad(item["path"].path(), space.path, "it must be an absolute path");
     draft.namespaces.push_back(std::move(space));
@@ -114,20 +113,20 @@ namespace {
 
 uint32_t read_propagation(const Node& node) {
   if (!node.present()) return MS_SLAVE | MS_REC;
-  static const std::map<std::string, uint32_t> kModes = {{"", MS_SLAVE | MS_REC},
-                                                         {"shared", MS_SHARED | MS_REC},
-                                                         {"rshared", MS_SHARED | MS_REC},
-                                                         {"slave", MS_SLAVE | MS_REC},
-                                                         {"rslave", MS_SLAVE | MS_REC},
-                                                         {"private", MS_PRIVATE | MS_REC},
-                                                         {"rprivate", MS_PRIVATE | MS_REC},
-                                                         {"unbindable", MS_UNBINDABLE | MS_REC},
-                                                         {"runbindable", MS_UNBINDABLE | MS_REC}};
-  auto found = kModes.find(node.text());
-  if (found == kModes.end())
+  static constexpr Word<uint32_t> kModes[] = {{"", MS_SLAVE | MS_REC},
+                                              {"shared", MS_SHARED | MS_REC},
+                                              {"rshared", MS_SHARED | MS_REC},
+                                              {"slave", MS_SLAVE | MS_REC},
+                                              {"rslave", MS_SLAVE | MS_REC},
+                                              {"private", MS_PRIVATE | MS_REC},
+                                              {"rprivate", MS_PRIVATE | MS_REC},
+                                              {"unbindable", MS_UNBINDABLE | MS_REC},
+                                              {"runbindable", MS_UNBINDABLE | MS_REC}};
+  const uint32_t* mode = value_of(kModes, node.text());
+  if (mode == nullptr)
     bad(node.path(), node.text(),
         "use shared, slave, private or unbindable, or one of them with an r before it");
-  return found->second;
+  return *mode;
 }
 
 // A mount option of every new file system, but of those that have labels by themselves.

@@ -3,9 +3,9 @@
 #include <linux/mount.h>
 
 #include <algorithm>
-#include <map>
 
 #include "core/plan_parts.h"
+#include "core/word_table.h"
 
 namespace rcrt::plan_parts {
 namespace {
@@ -20,7 +20,7 @@ struct Attribute {
 };
 
 // Each sets or clears one attribute; with a leading "r" of the whole tree.
-const std::map<std::string, Attribute> kAttributes = {
+constexpr Word<Attribute> kAttributes[] = {
     {"ro", {MOUNT_ATTR_RDONLY, 0}},
     {"rw", {0, MOUNT_ATTR_RDONLY}},
     {"nosuid", {MOUNT_ATTR_NOSUID, 0}},
@@ -41,7 +41,7 @@ const std::map<std::string, Attribute> kAttributes = {
     {"symfollow", {0, MOUNT_ATTR_NOSYMFOLLOW}},
 };
 
-const std::map<std::string, uint64_t> kPropagation = {
+constexpr Word<uint64_t> kPropagation[] = {
     {"private", kPrivate}, {"slave", kSlave}, {"shared", kShared}, {"unbindable", kUnbindable}};
 
 void apply(const Attribute& attribute, uint64_t& set, uint64_t& clear) {
@@ -80,20 +80,18 @@ bool read_option(const std::string& option, PlanDraft::Mount& mount, bool& bind)
   }
   if (option == "defaults" || option == "silent" || option == "loud") return true;
   if (option == "tmpcopyup") return mount.copy_up = true;
-  if (auto found = kAttributes.find(option); found != kAttributes.end()) {
-    apply(found->second, mount.set, mount.clear);
+  if (auto* attribute = value_of(kAttributes, option)) {
+    apply(*attribute, mount.set, mount.clear);
     return true;
   }
-  if (option[0] == 'r') {
-    std::string below = option.substr(1);
-    if (auto found = kAttributes.find(below); found != kAttributes.end()) {
-      apply(found->second, mount.recursive_set, mount.recursive_clear);
-      return true;
-    }
+  const bool recursive = option[0] == 'r';
+  const std::string_view plain = std::string_view(option).substr(recursive ? 1 : 0);
+  if (auto* attribute = recursive ? value_of(kAttributes, plain) : nullptr) {
+    apply(*attribute, mount.recursive_set, mount.recursive_clear);
+    return true;
   }
-  bool recursive = option[0] == 'r';
-  if (auto found = kPropagation.find(recursive ? option.substr(1) : option); found != kPropagation.end()) {
-    mount.propagation = found->second;
+  if (auto* propagation = value_of(kPropagation, plain)) {
+    mount.propagation = *propagation;
     mount.propagation_recursive = recursive;
     return true;
   }
@@ -108,15 +106,15 @@ bool read_option(const std::string& option, PlanDraft::Mount& mount, bool& bind)
 
 // Flags of the superblock, by the name the file-system context knows; "" for those that
 // are the default.
-const std::map<std::string, std::string> kSuperblock = {{"sync", "sync"},
-                                                        {"async", "async"},
-                                                        {"dirsync", "dirsync"},
-                                                        {"lazytime", "lazytime"},
-                                                        {"nolazytime", "nolazytime"},
-                                                        {"mand", "mand"},
-                                                        {"nomand", "nomand"},
-                                                        {"iversion", ""},
-                                                        {"noiversion", ""}};
+constexpr Word<std::string_view> kSuperblock[] = {{"sync", "sync"},
+                                                  {"async", "async"},
+                                                  {"dirsync", "dirsync"},
+                                                  {"lazytime", "lazytime"},
+                                                  {"nolazytime", "nolazytime"},
+                                                  {"mand", "mand"},
+                                                  {"nomand", "nomand"},
+                                                  {"iversion", ""},
+                                                  {"noiversion", ""}};
 
 bool is_folder_of(const std::string& target, const char* folder) {
   std::string prefix = std::string(folder) + "/";
@@ -146,8 +144,8 @@ PlanDraft::Mount read_mount(const Node& node) {
   for (auto& item : node["options"].items()) {
     for (auto& option : split(item.text())) {
       if (option.empty() || read_option(option, mount, bind)) continue;
-      if (auto found = kSuperblock.find(option); found != kSuperblock.end()) {
-        if (!found->second.empty()) mount.options.emplace_back(found->second, std::nullopt);
+      if (auto* flag = value_of(kSuperblock, option)) {
+        if (!flag->empty()) mount.options.emplace_back(*flag, std::nullopt);
         continue;
       }
       size_t equals = option.find('=');
@@ -213,14 +211,14 @@ std::vector<std::string> known_mount_options() {
   std::vector<std::string> names = {"bind",   "rbind",  "defaults", "idmap",    "remount",
                                     "ridmap", "silent", "loud",     "tmpcopyup"};
   for (auto& [name, attribute] : plan_parts::kAttributes) {
-    names.push_back(name);
-    names.push_back("r" + name);
+    names.emplace_back(name);
+    names.push_back("r" + std::string(name));
   }
   for (auto& [name, flag] : plan_parts::kPropagation) {
-    names.push_back(name);
-    names.push_back("r" + name);
+    names.emplace_back(name);
+    names.push_back("r" + std::string(name));
   }
-  for (auto& [name, flag] : plan_parts::kSuperblock) names.push_back(name);
+  for (auto& [name, flag] : plan_parts::kSuperblock) names.emplace_back(name);
   std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;

@@ -3,10 +3,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <map>
 
 #include "core/capabilities.h"
 #include "core/plan_parts.h"
+#include "core/word_table.h"
 
 namespace rcrt::plan_parts {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 using plan_json::bad;
 using plan_json::Node;
 
-const std::map<std::string, uint32_t> kRlimits = {
+constexpr Word<uint32_t> kRlimits[] = {
     {"RLIMIT_CPU", RLIMIT_CPU},           {"RLIMIT_FSIZE", RLIMIT_FSIZE},
     {"RLIMIT_DATA", RLIMIT_DATA},         {"RLIMIT_STACK", RLIMIT_STACK},
     {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_RSS", RLIMIT_RSS},
@@ -48,10 +48,9 @@ void read_user(const Node& user, PlanDraft& draft) {
 void read_rlimits(const Node& rlimits, PlanDraft& draft) {
   for (auto& item : rlimits.items()) {
     std::string name = item["type"].text();
-    auto found = kRlimits.find(name);
-    if (found == kRlimits.end())
-      bad(item["type"].path(), name, "use a name of getrlimit(2), as RLIMIT_NOFILE");
-    PlanDraft::Rlimit limit{found->second, item["soft"].natural(), item["hard"].natural()};
+    const uint32_t* resource = value_of(kRlimits, name);
+    if (resource == nullptr) bad(item["type"].path(), name, "use a name of getrlimit(2), as RLIMIT_NOFILE");
+    PlanDraft::Rlimit limit{*resource, item["soft"].natural(), item["hard"].natural()};
     if (limit.soft > limit.hard)
       bad(item["soft"].path(), std::to_string(limit.soft), "it is above the hard limit");
     for (auto& other : draft.rlimits)

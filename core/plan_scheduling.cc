@@ -5,27 +5,29 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
+#include <span>
 
 #include "core/plan_parts.h"
+#include "core/word_table.h"
 
 namespace rcrt {
 namespace {
 
 constexpr unsigned kMaxNodes = 1024;  // of the largest kernels
 
-const std::map<std::string, int> kMemoryModes = {
+constexpr Word<int> kMemoryModes[] = {
     {"MPOL_DEFAULT", MPOL_DEFAULT}, {"MPOL_PREFERRED", MPOL_PREFERRED},
     {"MPOL_BIND", MPOL_BIND},       {"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
     {"MPOL_LOCAL", MPOL_LOCAL},     {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
     {"MPOL_WEIGHTED_INTERLEAVE", 6}};  // since Linux 6.9
-const std::map<std::string, int> kMemoryFlags = {{"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
-                                                 {"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES},
-                                                 {"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING}};
+constexpr Word<int> kMemoryFlags[] = {{"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
+                                      {"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES},
+                                      {"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING}};
 
-std::vector<std::string> names(const std::map<std::string, int>& known) {
+std::vector<std::string> names(std::span<const Word<int>> known) {
   std::vector<std::string> list;
-  for (auto& [name, value] : known) list.push_back(name);
+  for (auto& [name, value] : known) list.emplace_back(name);
+  std::ranges::sort(list);
   return list;
 }
 
@@ -75,32 +77,32 @@ std::vector<uint64_t> read_list(const Node& node, unsigned most) {
 
 void read_scheduler(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
-  static const std::map<std::string, uint32_t> kPolicies = {{"SCHED_OTHER", SCHED_NORMAL},
-                                                            {"SCHED_FIFO", SCHED_FIFO},
-                                                            {"SCHED_RR", SCHED_RR},
-                                                            {"SCHED_BATCH", SCHED_BATCH},
-                                                            {"SCHED_IDLE", SCHED_IDLE},
-                                                            {"SCHED_DEADLINE", SCHED_DEADLINE},
-                                                            {"SCHED_ISO", 4}};
-  static const std::map<std::string, uint64_t> kFlags = {
+  static constexpr Word<uint32_t> kPolicies[] = {{"SCHED_OTHER", SCHED_NORMAL},
+                                                 {"SCHED_FIFO", SCHED_FIFO},
+                                                 {"SCHED_RR", SCHED_RR},
+                                                 {"SCHED_BATCH", SCHED_BATCH},
+                                                 {"SCHED_IDLE", SCHED_IDLE},
+                                                 {"SCHED_DEADLINE", SCHED_DEADLINE},
+                                                 {"SCHED_ISO", 4}};
+  static constexpr Word<uint64_t> kFlags[] = {
       {"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},
       {"SCHED_FLAG_DL_OVERRUN", 0x04},    {"SCHED_FLAG_KEEP_POLICY", 0x08},
       {"SCHED_FLAG_KEEP_PARAMS", 0x10},   {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
       {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
   PlanDraft::Scheduler scheduler;
   std::string policy = node["policy"].text();
-  auto found = kPolicies.find(policy);
-  if (found == kPolicies.end())
+  const uint32_t* number = value_of(kPolicies, policy);
+  if (number == nullptr)
     bad(node["policy"].path(), policy,
         "use SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_ISO, SCHED_IDLE or SCHED_DEADLINE");
-  scheduler.policy = found->second;
+  scheduler.policy = *number;
   if (node["nice"].present()) scheduler.nice = static_cast<int32_t>(node["nice"].integer(-20, 19));
   if (node["priority"].present()) scheduler.priority = static_cast<uint32_t>(node["priority"].integer(0, 99));
   for (auto& flag : node["flags"].items()) {
-    auto known = kFlags.find(flag.text());
-    if (known == kFlags.end())
+    const uint64_t* bit = value_of(kFlags, flag.text());
+    if (bit == nullptr)
       bad(flag.path(), flag.text(), "use a flag of sched_setattr(2), as SCHED_FLAG_RECLAIM");
-    scheduler.flags |= known->second;
+    scheduler.flags |= *bit;
   }
   if (node["runtime"].present()) scheduler.runtime = node["runtime"].natural();
   if (node["deadline"].present()) scheduler.deadline = node["deadline"].natural();
@@ -110,14 +112,14 @@ void read_scheduler(const Node& node, PlanDraft& draft) {
 
 void read_io_priority(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
-  static const std::map<std::string, int> kClasses = {
+  static constexpr Word<int> kClasses[] = {
       {"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}};
   std::string name = node["class"].text();
-  auto found = kClasses.find(name);
-  if (found == kClasses.end())
+  const int* number = value_of(kClasses, name);
+  if (number == nullptr)
     bad(node["class"].path(), name, "use IOPRIO_CLASS_RT, IOPRIO_CLASS_BE or IOPRIO_CLASS_IDLE");
   int priority = node["priority"].present() ? static_cast<int>(node["priority"].integer(0, 7)) : 0;
-  draft.io_priority = found->second << 13 | priority;
+  draft.io_priority = *number << 13 | priority;
 }
 
 void read_affinity(const Node& node, PlanDraft& draft) {
@@ -129,19 +131,19 @@ void read_memory_policy(const Node& node, PlanDraft& draft) {
   if (!node.present()) return;
   PlanDraft::MemoryPolicy policy;
   std::string mode = node["mode"].text();
-  auto found = kMemoryModes.find(mode);
-  if (found == kMemoryModes.end())
+  const int* number = value_of(kMemoryModes, mode);
+  if (number == nullptr)
     bad(node["mode"].path(), mode,
         "use MPOL_DEFAULT, MPOL_BIND, MPOL_INTERLEAVE, MPOL_WEIGHTED_INTERLEAVE, "
         "MPOL_PREFERRED, MPOL_PREFERRED_MANY or MPOL_LOCAL");
-  policy.mode = found->second;
+  policy.mode = *number;
   policy.nodes = read_list(node["nodes"], kMaxNodes);
   for (auto& item : node["flags"].items()) {
-    auto flag = kMemoryFlags.find(item.text());
-    if (flag == kMemoryFlags.end())
+    const int* flag = value_of(kMemoryFlags, item.text());
+    if (flag == nullptr)
       bad(item.path(), item.text(),
           "use MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES or MPOL_F_STATIC_NODES");
-    policy.mode |= flag->second;
+    policy.mode |= *flag;
   }
   draft.memory_policy = std::move(policy);
 }

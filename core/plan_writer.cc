@@ -238,6 +238,7 @@ std::string write_plan(const PlanDraft& draft, const PlanExtras& extras) {
   for (int i = 0; i < 3; ++i) plan.stdio[i] = extras.stdio[i];
   plan.root_propagation = draft.root_propagation;
   plan.root_path = writer.text_or_none(extras.root_path);
+  plan.caller_cpus = writer.table(extras.caller_cpus);
   if (draft.hostname) plan.hostname = writer.text(*draft.hostname);
   if (draft.domainname) plan.domainname = writer.text(*draft.domainname);
   // runc makes a working directory that is missing, in the root, never through "..".

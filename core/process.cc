@@ -86,7 +86,11 @@ std::optional<CpuChoice> choose_cpus() {
   const int ours = sched_getcpu();
   if (ours < 0 || sched_getaffinity(0, sizeof choice.allowed, &choice.allowed) != 0) return {};
   choice.others = choice.allowed;
-  if (ours < CPU_SETSIZE) CPU_CLR(ours, &choice.others);
+  CPU_ZERO(&choice.ours);
+  if (ours < CPU_SETSIZE) {
+    CPU_SET(ours, &choice.ours);
+    CPU_CLR(ours, &choice.others);
+  }
   return CPU_COUNT(&choice.others) == 0 ? std::nullopt : std::optional(choice);
 }
 

@@ -32,7 +32,7 @@ Result<void> send_signal(int pidfd, int signal);
 // The kernel may leave a new process or thread on its maker's CPU, where it waits until that one
 // sleeps, though another is idle. Give it `others` for a while, and it begins at once.
 struct CpuChoice {
-  cpu_set_t allowed, others;  // CPUs the calling thread may use; the same without the one it is on
+  cpu_set_t allowed, ours, others;  // CPUs the calling thread may use: all, the one it is on, the rest
 };
 std::optional<CpuChoice> choose_cpus();  // empty where there is no other
 

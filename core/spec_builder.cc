@@ -168,11 +168,11 @@ Result<void> add_devices(const RunOptions& options, Json& linux) {
   }
   for (const auto& word : options.device_rules) {
     RCRT_ASSIGN(Json rule, parse_device_rule(word));
-    rules.push_back(rule);
+    rules.push_back(std::move(rule));
   }
-  if (!devices.empty()) linux["devices"] = devices;
+  if (!devices.empty()) linux["devices"] = std::move(devices);
   linux["resources"] = options.resources;
-  linux["resources"]["devices"] = rules;
+  linux["resources"]["devices"] = std::move(rules);
   return {};
 }
 
@@ -248,14 +248,14 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
     if (!sysctls.contains("net.ipv4.ping_group_range") && options.uid_map.empty())
       sysctls["net.ipv4.ping_group_range"] = "0 2147483647";
   }
-  if (!sysctls.empty()) linux["sysctl"] = sysctls;
+  if (!sysctls.empty()) linux["sysctl"] = std::move(sysctls);
 
   RCRT_ASSIGN(Json mount_list, mounts(options, input));
   Json spec = {{"ociVersion", "1.2.0"},
-               {"process", process},
+               {"process", std::move(process)},
                {"root", {{"path", "rootfs"}, {"readonly", options.read_only}}},
-               {"mounts", mount_list},
-               {"linux", linux}};
+               {"mounts", std::move(mount_list)},
+               {"linux", std::move(linux)}};
   if (!options.annotations.empty()) spec["annotations"] = options.annotations;
   if (options.uts_mode != "host") {
     spec["hostname"] = hostname;

@@ -13,7 +13,7 @@
 namespace rcrt::plan {
 
 constexpr uint32_t kMagic = 0x6e6c7072;  // "rpln"
-constexpr uint32_t kVersion = 6;
+constexpr uint32_t kVersion = 7;
 constexpr int kMaxEarlyMounts = 32;
 constexpr int kMaxEarlyPlan = 8192;  // bytes
 constexpr int kMaxFds = 1024;        // descriptors that may travel with one plan
@@ -164,7 +164,8 @@ struct Plan {
   int32_t io_priority;
   int32_t memory_policy;         // MPOL_* and MPOL_F_*
   Table memory_nodes, affinity;  // of uint64_t: bit sets
-  Str apparmor, selinux;         // what to write into attr/exec
+  Table caller_cpus;      // the same: those that the monitor, and so the process, was kept off are back
+  Str apparmor, selinux;  // what to write into attr/exec
   struct {
     uint32_t size, policy;
     uint64_t flags;

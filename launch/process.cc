@@ -41,6 +41,12 @@ int open_null() {
   return -1;
 }
 
+long set_affinity(const Child& child, plan::Table cpus) {
+  if (cpus.count == 0) return 0;
+  return sys::call(SYS_sched_setaffinity, 0, static_cast<long>(cpus.count * sizeof(uint64_t)),
+                   sys::arg(child.table<uint64_t>(cpus)));
+}
+
 }  // namespace
 
 void set_streams(const Child& child, int slave) {
@@ -77,12 +83,10 @@ void set_limits(const Child& child) {
            error == -EPERM ? "raising a hard limit needs CAP_SYS_RESOURCE, which rcrt was started without"
                            : nullptr);
   }
-  const plan::Table cpus = child.plan->affinity, nodes = child.plan->memory_nodes;
-  if (cpus.count > 0)
-    if (long error = sys::call(SYS_sched_setaffinity, 0, static_cast<long>(cpus.count * sizeof(uint64_t)),
-                               sys::arg(child.table<uint64_t>(cpus)));
-        error < 0)
-      fail(child, Stage::kAffinity, error);
+  // Not an error: where its cpuset has none of the caller's CPUs, that alone counts.
+  set_affinity(child, child.plan->caller_cpus);
+  if (long error = set_affinity(child, child.plan->affinity); error < 0) fail(child, Stage::kAffinity, error);
+  const plan::Table nodes = child.plan->memory_nodes;
   if (child.has(plan::Plan::kMemoryPolicy))
     // The kernel takes one bit less than it is told.
     if (long error = sys::call(SYS_set_mempolicy, child.plan->memory_policy,

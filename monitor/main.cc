@@ -47,7 +47,10 @@ void hear_client() {
   launch::SimpleMessage message = {};
   long got = launch::receive_message(monitor.client, &message, sizeof message, nullptr, 0, nullptr);
   if (got != sizeof message) return lose_client();
-  if (message.kind == Kind::kGo) monitor.go = true;
+  if (message.kind == Kind::kGo) {
+    monitor.go = true;
+    yield_no_more(monitor);
+  }
   if (message.kind == Kind::kCleanedUp) monitor.cleaned_up = true;
 }
 
@@ -143,6 +146,7 @@ void wait_for_client() {
   // Until it has executed something else, the child cannot be traced or looked into by a
   // process of a namespace it joins.
   sys::prctl(PR_SET_DUMPABLE, 0);
+  begin_to_yield(monitor);
   set_signals();
   fault_point("receive.before");
   Request request;

@@ -30,6 +30,7 @@ struct Monitor {
   int console = -1;    // the pty's master
   int child = -1;      // socket to the child
   uint64_t ahead = 0;  // namespaces that were made ahead
+  bool yielding = false;
   bool go = false;
   bool reaped = false;
   bool abandoned = false;  // killed, half made, because the client was lost
@@ -70,6 +71,11 @@ void report_failure(Monitor& monitor, Stage stage, long error, const char* objec
 void make_ahead(Monitor& monitor, uint64_t flags);     // what cannot be made is left to clone3
 uint64_t use_ahead(Monitor& monitor, uint64_t flags);  // of `flags`, those that clone3 has to make
 void leave_ahead(Monitor& monitor);
+
+// yield.cc: until the container runs the monitor, when it wakes, does not push aside whoever has the
+// CPU: the container's process, or the client, have more to do. The process is as the caller is.
+void begin_to_yield(Monitor& monitor);
+void yield_no_more(Monitor& monitor);
 
 // spawn.cc: makes the container's process, as the plan says. False when it could not be
 // made (reported).

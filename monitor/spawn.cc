@@ -166,13 +166,13 @@ long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, boo
   fault_point("clone.before");
   long pid = sys::call(SYS_clone3, sys::arg(&args), sizeof args);
   if (pid == 0) {
+    yield_no_more(monitor);
     sys::close(monitor.client);
     if (sockets[0] >= 0) sys::close(sockets[0]);
     *socket = sockets[1];
     return 0;
   }
   fault_point("clone.after");
-  leave_ahead(monitor);
   if (sockets[1] >= 0) sys::close(sockets[1]);
   monitor.child = sockets[0];
   if (pid > 0) monitor.pid = static_cast<int>(pid);
@@ -200,6 +200,7 @@ bool spawn(Monitor& monitor) {
     launch::Child child;
     be_child(monitor, child, monitor.fd(plan.sync_fd), socket);
   }
+  leave_ahead(monitor);
   leave_again(own_time, own_pid);
   if (pid < 0) report_failure(monitor, Stage::kClone, pid);
   if (!adopt(monitor)) return false;
@@ -226,6 +227,7 @@ bool spawn_early(Monitor& monitor, Request& request) {
 
 bool adopt(Monitor& monitor) {
   const plan::Plan& plan = *monitor.plan;
+  leave_ahead(monitor);  // not sooner: on one CPU the process would wait for it
   keep_few(monitor);
   monitor.log = monitor.fd(plan.log_fd);
   if (monitor.pid < 0) return false;

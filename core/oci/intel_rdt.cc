@@ -92,7 +92,7 @@ std::string resctrl_folder(std::string_view mountinfo) {
 Result<IntelRdt> read_intel_rdt(const Json& config, const std::string& id, const std::string& resctrl) {
   IntelRdt wish;
   try {
-    if (Node node = Node(&config, "")["linux"]["intelRdt"]; node.present()) read(node, id, resctrl, wish);
+    if (Node node = Node(&config)["linux"]["intelRdt"]; node.present()) read(node, id, resctrl, wish);
   } catch (plan_json::Bad& bad) {
     return std::unexpected(std::move(bad.error));
   }

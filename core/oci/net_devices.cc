@@ -109,7 +109,7 @@ Result<void> move(const NetDevice& device, int here, int there) {
 Result<std::vector<NetDevice>> read_net_devices(const Json& config) {
   std::vector<NetDevice> list;
   try {
-    const Node root(&config, ""), devices = root["linux"]["netDevices"];
+    const Node root(&config), devices = root["linux"]["netDevices"];
     for (const auto& [name, node] : devices.members()) {
       check_name(node, name);
       std::string inside = node["name"].text_or("");

@@ -68,7 +68,7 @@ std::string place_of(const Error& error, const Node& config) {
 }  // namespace
 
 Error with_place(Error error, const Json& config) {
-  std::string place = place_of(error, Node(&config, ""));
+  std::string place = place_of(error, Node(&config));
   if (place.empty()) place = member_of(error, config);
   if (place.empty()) return error;
   if (!error.hint.empty()) error.hint += "; ";

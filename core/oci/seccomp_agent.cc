@@ -9,7 +9,7 @@ namespace rcrt::oci {
 
 Result<Json> seccomp_agent(const Json& config) {
   try {
-    const plan_json::Node seccomp = plan_json::Node(&config, "")["linux"]["seccomp"];
+    const plan_json::Node seccomp = plan_json::Node(&config)["linux"]["seccomp"];
     const std::string path = seccomp["listenerPath"].text_or("");
     const auto metadata = seccomp["listenerMetadata"];
     if (path.empty()) {

@@ -36,16 +36,16 @@ TEST_F(JournalTest, ReadsWhatWasAppended) {
   {
     auto journal = Journal::open(dir_);
     ASSERT_TRUE(journal);
-    EXPECT_TRUE(journal->append({"name", "", {{"name", "a\nb\"c"}}}));
-    EXPECT_TRUE(journal->append({"storage", "overlay", Json::object()}));
+    EXPECT_TRUE(journal->append("name", "", {{"name", "a\nb\"c"}}));
+    EXPECT_TRUE(journal->append("storage", "overlay", Json::object()));
   }
   EXPECT_EQ(steps(), "name(){\"name\":\"a\\nb\\\"c\"} storage(overlay){} ");
-  EXPECT_TRUE(Journal::open(dir_)->append({"network", "bridge", {{"index", 0}}}));
+  EXPECT_TRUE(Journal::open(dir_)->append("network", "bridge", {{"index", 0}}));
   EXPECT_EQ(Journal::read(dir_)->size(), 3u);
 }
 
 TEST_F(JournalTest, LeavesOutACutLastLine) {
-  ASSERT_TRUE(Journal::open(dir_)->append({"name", "", Json::object()}));
+  ASSERT_TRUE(Journal::open(dir_)->append("name", "", Json::object()));
   std::string whole;
   std::getline(std::ifstream(dir_ + "/journal"), whole);
   for (size_t length = 0; length < whole.size(); ++length) {
@@ -70,7 +70,7 @@ TEST_F(JournalTest, TakesNoHarmFromWrongTypes) {
 }
 
 TEST_F(JournalTest, IsReplacedAsAWhole) {
-  ASSERT_TRUE(Journal::open(dir_)->append({"name", "", Json::object()}));
+  ASSERT_TRUE(Journal::open(dir_)->append("name", "", Json::object()));
   ASSERT_TRUE(Journal::replace(dir_, {{"storage", "dir", Json::object()}}));
   EXPECT_EQ(steps(), "storage(dir){} ");
 }

@@ -2,6 +2,7 @@
 // The terminal, logs, and what happens when the client dies.
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -87,6 +88,24 @@ TEST_F(Monitor, TerminalSizeAndController) {
   EXPECT_THAT(out, ::testing::AnyOf(HasSubstr("33 77\r\n"), HasSubstr("50 100\r\n")));
   EXPECT_THAT(out, HasSubstr("console\r\n620\r\n"));
   EXPECT_EQ(0, launcher->wait()->exit_code);
+  launcher->cleaned_up();
+}
+
+TEST_F(Monitor, ItIsAsItsCallerOnceTheContainerRuns) {
+  auto launcher = Launcher::start(monitor_path());
+  auto process = launcher->commit(request(spec({"sleep", "1000"})));
+  ASSERT_TRUE(process);
+  ASSERT_TRUE(launcher->go());
+  const pid_t pid = launcher->monitor_pid();
+  // It hears of "go" after the process has.
+  for (int i = 0; i < 500 && sched_getscheduler(pid) != SCHED_OTHER; ++i) usleep(10'000);
+  EXPECT_EQ(SCHED_OTHER, sched_getscheduler(pid));
+  cpu_set_t ours, its;
+  ASSERT_EQ(0, sched_getaffinity(0, sizeof ours, &ours));
+  ASSERT_EQ(0, sched_getaffinity(pid, sizeof its, &its));
+  EXPECT_TRUE(CPU_EQUAL(&ours, &its));
+  kill((*process)->pid, SIGKILL);
+  EXPECT_EQ(137, launcher->wait()->exit_code);
   launcher->cleaned_up();
 }
 

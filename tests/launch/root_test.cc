@@ -37,11 +37,22 @@ TEST_P(Root, MountsAndTheirOptions) {
   EXPECT_THAT(mounts, Not(HasSubstr("unified")));
 }
 
-TEST_P(Root, EveryCpuOfOurs) {
-  // Until it executes its command the process was kept off ours.
+TEST_P(Root, EveryCpuOfOursAndOurPolicy) {
+  // While it was made the process was kept off ours, and its maker's policy was another.
   cpu_set_t ours;
   ASSERT_EQ(0, sched_getaffinity(0, sizeof ours, &ours));
-  EXPECT_EQ(std::to_string(CPU_COUNT(&ours)) + "\n", shell("nproc"));
+  const std::string policy = "cut -d' ' -f41 /proc/self/stat";
+  EXPECT_EQ(std::to_string(CPU_COUNT(&ours)) + "\n0\n", shell("nproc; " + policy));
+  // Those of a caller who has fewer.
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(0, sched_setaffinity(0, sizeof one, &one));
+  const sched_param none = {};
+  ASSERT_EQ(0, sched_setscheduler(0, SCHED_BATCH, &none));
+  EXPECT_EQ("1\n" + std::to_string(SCHED_BATCH) + "\n", shell("nproc; " + policy));
+  ASSERT_EQ(0, sched_setscheduler(0, SCHED_OTHER, &none));
+  ASSERT_EQ(0, sched_setaffinity(0, sizeof ours, &ours));
 }
 
 TEST_P(Root, BindsOfFoldersFilesAndSockets) {
