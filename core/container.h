@@ -4,7 +4,7 @@
 //   <root>/containers/<id>/   config.json  what it is, written at each start; without it, half removed
 //                             created      empty; there until the first start
 //                             exit.json    how it ended, written by the monitor
-//                             container.log, storage/
+//                             container.log, and what storage plugins keep: storage, storage.*
 //                             flock(2) of the folder itself: exclusive while somebody changes it
 //   <state>/containers/<id>/  state.json   its process and networks, while it runs
 //                             journal      what to undo

@@ -19,6 +19,7 @@
  *   }
  * dir        absolute; a folder of the plugin's own, made by prepare if it wants
  *            one (its parent exists, mode 0700), deleted with all in it by remove.
+ *            Names beside it that begin with its own and a dot are the plugin's, too.
  * layers     unpacked image layers, uppermost first, relative to layers_dir; absent
  *            when the root does not come from an image. Never written to.
  * source     what the container's root is made of in place of an image, as the function

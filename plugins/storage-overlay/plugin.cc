@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // storage-overlay: image layers below, the container's own changes above.
 //
-//   "dir"/upper   what the container changed
-//   "dir"/work    overlayfs' own; made after upper, so where it is upper is whole
-//   "dir"/lower   short links to the layers, when their names are too long
+//   "dir"         what the container changed
+//   "dir".work    overlayfs' own; made after "dir", so where it is, that is whole
+//   "dir".lower   short links to the layers, when their names are too long
+//
+// Side by side, for each folder costs a new container some time.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +28,7 @@ using sdk::Status;
 
 // The root directory's own mode and owner are those of the upper directory: take them
 // from the uppermost layer. What is written there is not mapped.
-Status make_upper(const Request& request, int dir) {
+Status make_upper(const Request& request, int parent) {
   std::string top = request.layers.empty() ? request.source : request.layers_dir + "/" + request.layers[0];
   struct stat info;
   if (::stat(top.c_str(), &info) != 0)
@@ -36,23 +38,29 @@ Status make_upper(const Request& request, int dir) {
   if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "cannot use as a root directory", top);
   const uid_t uid = host_id(request.uids, info.st_uid);
   const gid_t gid = host_id(request.gids, info.st_gid);
-  if (::mkdirat(dir, "upper", info.st_mode & 0777) != 0 && errno != EEXIST)
-    return fail_errno("cannot create", request.dir + "/upper");
+  const char* name = request.name.c_str();
+  // What was begun and not finished is empty.
+  if (::mkdirat(parent, name, info.st_mode & 0777) != 0 &&
+      (errno != EEXIST || ::unlinkat(parent, name, AT_REMOVEDIR) != 0 ||
+       ::mkdirat(parent, name, info.st_mode & 0777) != 0))
+    return fail_errno("cannot create the container's storage", request.dir,
+                      errno == ENOTEMPTY ? "it is not rcrt's, or of an older one: remove the container" : "");
   struct stat made;
   // Nearly always it is at once as it must be.
-  const bool ready = ::fstatat(dir, "upper", &made, AT_SYMLINK_NOFOLLOW) == 0 &&
+  const bool ready = ::fstatat(parent, name, &made, AT_SYMLINK_NOFOLLOW) == 0 &&
                      made.st_mode == info.st_mode && made.st_uid == uid && made.st_gid == gid;
-  if (!ready &&
-      (::fchownat(dir, "upper", uid, gid, 0) != 0 || ::fchmodat(dir, "upper", info.st_mode & 07777, 0) != 0))
-    return fail_errno("cannot set owner and mode of", request.dir + "/upper");
+  if (!ready && (::fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+                 ::fchmodat(parent, name, info.st_mode & 07777, 0) != 0))
+    return fail_errno("cannot set owner and mode of", request.dir);
   return {};
 }
 
 // A layer that was mounted with "volatile" carries a mark, and the kernel refuses to mount
 // it again: what the container wrote may not be on the disk. Put it there, take the mark off.
-Status settle_volatile(Call& call, const Request& request, int dir) {
+Status settle_volatile(Call& call, const Request& request, int parent) {
+  const std::string own = request.work() + "/work";
   struct stat mark;
-  if (::fstatat(dir, "work/work/incompat/volatile", &mark, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  if (::fstatat(parent, (own + "/incompat/volatile").c_str(), &mark, AT_SYMLINK_NOFOLLOW) != 0) return {};
   timespec now, up;
   ::clock_gettime(CLOCK_REALTIME, &now);
   ::clock_gettime(CLOCK_BOOTTIME, &up);
@@ -60,10 +68,10 @@ Status settle_volatile(Call& call, const Request& request, int dir) {
     call.warn(
         "the container's data in \"" + request.dir +
         "\" was written without syncing and the machine has restarted since: files may be damaged, ignoring");
-  UniqueFd upper(::openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!upper || ::syncfs(upper.get()) != 0) return fail_errno("cannot sync", request.dir + "/upper");
-  UniqueFd work(::openat(dir, "work/work", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!work) return fail_errno("cannot open", request.dir + "/work/work");
+  UniqueFd upper(::openat(parent, request.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!upper || ::syncfs(upper.get()) != 0) return fail_errno("cannot sync", request.dir);
+  UniqueFd work(::openat(parent, own.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!work) return fail_errno("cannot open", request.parent + "/" + own);
   if (auto removed = remove_tree(work.get(), "incompat"); !removed)
     return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
   return {};
@@ -74,16 +82,15 @@ Status prepare(Call& call) {
   if (!request) return std::unexpected(request.error());
   if (Status refused = rcrt::sdk::refuse_options(call, "storage-overlay"); !refused) return refused;
   fault_point("storage-overlay: begin");
-  if (::mkdir(request->dir.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail_errno("cannot create the container's storage", request->dir);
-  UniqueFd dir(::open(request->dir.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!dir) return fail_errno("cannot open the container's storage", request->dir);
-  fault_point("storage-overlay: dir");
-
-  if (::faccessat(dir.get(), "work", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (Status made = make_upper(*request, dir.get()); !made) return made;
-    if (::mkdirat(dir.get(), "work", 0700) != 0) return fail_errno("cannot create", request->dir + "/work");
-  } else if (Status settled = settle_volatile(call, *request, dir.get()); !settled) {
+  UniqueFd parent(::open((request->parent + "/").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return fail_errno("cannot open the container's folder", request->parent);
+  const std::string work = request->work();
+  if (::faccessat(parent.get(), work.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (Status made = make_upper(*request, parent.get()); !made) return made;
+    fault_point("storage-overlay: dir");
+    if (::mkdirat(parent.get(), work.c_str(), 0700) != 0)
+      return fail_errno("cannot create", request->parent + "/" + work);
+  } else if (Status settled = settle_volatile(call, *request, parent.get()); !settled) {
     return settled;
   }
   fault_point("storage-overlay: folders");
@@ -102,8 +109,9 @@ Status remove(Call& call) {
   auto request = read_request(call);
   if (!request) return std::unexpected(request.error());
   fault_point("storage-overlay: remove");
-  if (auto removed = remove_tree(request->dir.c_str()); !removed)
-    return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
+  for (const std::string& name : {request->lower(), request->work(), request->name})
+    if (auto removed = remove_tree((request->parent + "/" + name).c_str()); !removed)
+      return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
   fault_point("storage-overlay: removed");
   return {};
 }
@@ -111,7 +119,7 @@ Status remove(Call& call) {
 Status usage(Call& call) {
   auto request = read_request(call);
   if (!request) return std::unexpected(request.error());
-  auto used = usage_of(request->dir + "/upper");
+  auto used = usage_of(request->dir);
   if (!used) return std::unexpected(used.error());
   call.result({{"size", used->size}, {"inodes", used->inodes}});
   return {};
@@ -123,13 +131,12 @@ Status diff(Call& call) {
   std::vector<std::string> lower;
   for (const std::string& layer : request->layers) lower.push_back(request->layers_dir + "/" + layer);
   if (lower.empty()) lower.push_back(request->source);
-  auto changes = changes_of(request->dir + "/upper", lower);
+  auto changes = changes_of(request->dir, lower);
   if (!changes) return std::unexpected(changes.error());
   sdk::Json list = sdk::Json::array();
   for (const auto& [path, kind] : *changes) list.push_back({{"path", path}, {"kind", std::string(1, kind)}});
   call.result({{"changes", std::move(list)}});
-  if (int upper = ::open((request->dir + "/upper").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      upper >= 0)
+  if (int upper = ::open(request->dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); upper >= 0)
     call.give_fd("changes", upper);
   return {};
 }

@@ -53,7 +53,7 @@ TEST_F(UserNamespaceTest, AnImagesFilesKeepTheirOwners) {
   EXPECT_TRUE(eventually([] { return run({"logs", "mapped"}).out.find("65536") != std::string::npos; }));
   EXPECT_THAT(run({"logs", "mapped"}).out, StartsWith("0:0\n0:0\n7:8\n7:8\n")) << run({"logs", "mapped"});
   std::string upper =
-      stage->root() + "/containers/" + stage->inspect("mapped").value("Id", "") + "/storage/upper";
+      stage->root() + "/containers/" + stage->inspect("mapped").value("Id", "") + "/storage";
   EXPECT_EQ(owner(upper), "100000:200000");
   EXPECT_EQ(owner(upper + "/file"), "100007:200008");
   EXPECT_EQ(owner(upper + "/made"), "100012:200034");

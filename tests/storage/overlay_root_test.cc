@@ -60,7 +60,7 @@ TEST_F(Overlay, MergesLayersAndKeepsChangesOutOfThem) {
     EXPECT_EQ(read(at() + "/same"), "changed");
     leave();
     ASSERT_EQ(host.call(storage->remove, r), 0) << host.error_what;
-    EXPECT_FALSE(fs::exists(base_ + "/c/storage"));
+    EXPECT_TRUE(fs::is_empty(base_ + "/c"));
     ASSERT_EQ(host.call(storage->remove, r), 0) << "not idempotent";
     fs::remove_all(base_ + "/layers");
   }
@@ -72,13 +72,24 @@ TEST_F(Overlay, VolatileContainerThatIsKeptMountsAgain) {
   prepare(r);
   enter();
   write(at() + "/new", "kept");
-  EXPECT_TRUE(fs::exists(base_ + "/c/storage/work/work/incompat/volatile"));
+  EXPECT_TRUE(fs::exists(base_ + "/c/storage.work/work/incompat/volatile"));
   leave();
   r["volatile"] = false;
   prepare(r);
   enter();
   EXPECT_EQ(read(at() + "/new"), "kept");
-  EXPECT_FALSE(fs::exists(base_ + "/c/storage/work/work/incompat/volatile"));
+  EXPECT_FALSE(fs::exists(base_ + "/c/storage.work/work/incompat/volatile"));
+}
+
+TEST_F(Overlay, WhatWasBegunIsFinishedAndWhatIsNotOursIsRefused) {
+  json r = request(1);
+  fs::create_directory(base_ + "/c/storage");  // killed before it had more
+  prepare(r);
+  ASSERT_EQ(host.call(storage->remove, r), 0) << host.error_what;
+  fs::create_directories(base_ + "/c/storage/upper");
+  EXPECT_EQ(host.call(storage->prepare, r), -ENOTEMPTY);
+  EXPECT_EQ(host.error_what, "cannot create the container's storage");
+  EXPECT_TRUE(fs::exists(base_ + "/c/storage/upper"));
 }
 
 TEST_F(Overlay, ReadOnlyRootOfOneLayer) {
@@ -109,7 +120,7 @@ TEST_F(Overlay, OddCharactersInTheContainersFolder) {
   prepare(r);
   enter();
   write(at() + "/same", "changed");
-  EXPECT_EQ(read(odd + "/storage/upper/same"), "changed");
+  EXPECT_EQ(read(odd + "/storage/same"), "changed");
 }
 
 TEST_F(Overlay, RootTakesModeAndOwnerOfTheUppermostLayer) {
