@@ -72,8 +72,8 @@ void make_ahead(Monitor& monitor, uint64_t flags);     // what cannot be made is
 uint64_t use_ahead(Monitor& monitor, uint64_t flags);  // of `flags`, those that clone3 has to make
 void leave_ahead(Monitor& monitor);
 
-// yield.cc: until the container runs the monitor, when it wakes, does not push aside whoever has the
-// CPU: the container's process, or the client, have more to do. The process is as the caller is.
+// yield.cc: while it makes a container the monitor, when it wakes, does not push aside whoever has the
+// CPU: the container's process, or the client, have more to do.
 void begin_to_yield(Monitor& monitor);
 void yield_no_more(Monitor& monitor);
 

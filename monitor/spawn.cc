@@ -163,10 +163,11 @@ long clone_child(Monitor& monitor, uint64_t flags, int cgroup, bool reports, boo
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<uint64_t>(cgroup);
   }
+  // The process is as our caller is, and does not take the CPU before the client knows of it.
+  yield_no_more(monitor);
   fault_point("clone.before");
   long pid = sys::call(SYS_clone3, sys::arg(&args), sizeof args);
   if (pid == 0) {
-    yield_no_more(monitor);
     sys::close(monitor.client);
     if (sockets[0] >= 0) sys::close(sockets[0]);
     *socket = sockets[1];
@@ -222,6 +223,7 @@ bool spawn_early(Monitor& monitor, Request& request) {
     return false;
   }
   say_started(monitor);
+  begin_to_yield(monitor);  // to the process, when the plan comes
   return true;
 }
 
