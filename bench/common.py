@@ -214,7 +214,7 @@ def fresh_ext4(place):
             file.truncate(16 << 30)
         run(["mkfs.ext4", "-q", "-F", image])
         run(["mount", "-o", "loop", image, place])
-    except Trouble as trouble:
+    except (Trouble, OSError) as trouble:
         note(f"no file system of its own, but that of {os.path.dirname(place)}: {trouble}")
     finally:
         os.unlink(image)  # the loop device holds it as long as it is mounted
