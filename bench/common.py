@@ -204,20 +204,27 @@ def cgroup_folders():
             for path in glob.glob(root + "/*/") if os.path.exists(path + "cgroup.procs")}
 
 
+def mount_ext4(place, size):
+    """Mounts a new ext4 on the folder. It is gone when it is unmounted: only the loop device holds its file."""
+    image = place + ".ext4"
+    with open(image, "wb") as file:
+        file.truncate(size)
+    try:
+        # All of it now: else the kernel goes on writing in the background.
+        run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image])
+        run(["mount", "-o", "loop", image, place])
+    finally:
+        os.unlink(image)
+
+
 def fresh_ext4(place):
-    """Mounts a new ext4 with a journal on the folder. Without one, as machines made for a day may have it,
+    """Mounts a new ext4 with a journal on the folder, if that can be. Without one, as machines made for a day may have it,
     each new file costs more the more have been deleted in the last minutes (the kernel's recently_deleted):
     the longer one measures, the slower it gets."""
-    image = place + ".ext4"
     try:
-        with open(image, "wb") as file:
-            file.truncate(16 << 30)
-        run(["mkfs.ext4", "-q", "-F", image])
-        run(["mount", "-o", "loop", image, place])
+        mount_ext4(place, 16 << 30)
     except (Trouble, OSError) as trouble:
         note(f"no file system of its own, but that of {os.path.dirname(place)}: {trouble}")
-    finally:
-        os.unlink(image)  # the loop device holds it as long as it is mounted
 
 
 def add_place(parser):

@@ -27,6 +27,12 @@ void set_signals() {
   sys::sigprocmask(SIG_SETMASK, 0);
 }
 
+// The container has its command from now on, and outlives the client.
+void hear_of_go() {
+  monitor.go = true;
+  yield_no_more(monitor);
+}
+
 void lose_client() {
   sys::close(monitor.client);
   monitor.client = -1;
@@ -35,10 +41,7 @@ void lose_client() {
   // Before go the container is half made, and nobody will finish it.
   if (monitor.go || monitor.pid < 0) return;
   // Go is for the process first: the client may have been killed before it told us.
-  if (!monitor.reaped && has_executed(monitor)) {
-    monitor.go = true;
-    return;
-  }
+  if (!monitor.reaped && has_executed(monitor)) return hear_of_go();
   monitor.abandoned = true;
   sys::pidfd_send_signal(monitor.pidfd, SIGKILL);
 }
@@ -47,10 +50,7 @@ void hear_client() {
   launch::SimpleMessage message = {};
   long got = launch::receive_message(monitor.client, &message, sizeof message, nullptr, 0, nullptr);
   if (got != sizeof message) return lose_client();
-  if (message.kind == Kind::kGo) {
-    monitor.go = true;
-    yield_no_more(monitor);
-  }
+  if (message.kind == Kind::kGo) hear_of_go();
   if (message.kind == Kind::kCleanedUp) monitor.cleaned_up = true;
 }
 

@@ -17,14 +17,14 @@ bool set(int context, const char* key, const std::string& value) {
 }
 
 std::optional<UniqueFd> configure_and_mount(const Request& request, const std::string& names) {
-  UniqueFd dir(open((request.parent + "/").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd dir(open(request.parent().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   UniqueFd context(fsopen("overlay", FSOPEN_CLOEXEC));
   if (!dir || !context) return {};
   // By descriptor: the container does not see the path in its mount table.
   std::string base = "/proc/self/fd/" + std::to_string(dir.get());
   bool configured =
       set(context.get(), "source", "overlay") && set(context.get(), "lowerdir", names) &&
-      set(context.get(), "upperdir", base + "/" + request.name) &&
+      set(context.get(), "upperdir", base + "/" + request.name()) &&
       set(context.get(), "workdir", base + "/" + request.work()) && set(context.get(), "index", "off") &&
       set(context.get(), "metacopy", "off") && set(context.get(), "redirect_dir", "nofollow") &&
       (!request.is_volatile || fsconfig(context.get(), FSCONFIG_SET_FLAG, "volatile", nullptr, 0) == 0);

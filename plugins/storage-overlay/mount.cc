@@ -33,7 +33,7 @@ struct Lower {
 
 // Links with names of one or two characters, made anew in a folder beside "dir".
 Expected<Lower> short_links(const Request& request, const std::vector<std::string>& targets) {
-  Lower lower{request.parent + "/" + request.lower(), {}};
+  Lower lower{request.parent() + request.lower(), {}};
   if (auto removed = remove_tree(lower.folder.c_str()); !removed)
     return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
   if (::mkdir(lower.folder.c_str(), 0700) != 0) return fail_errno("cannot create", lower.folder);
@@ -131,13 +131,13 @@ Expected<UniqueFd> in_own_namespace(const Request& request, const Lower& lower) 
   // By descriptor: no character of the path can mean anything in the option string, and
   // the container does not see it in its mount table. Opened here, for the kernel takes
   // layers from the caller's own mount namespace only.
-  UniqueFd dir(::open((request.parent + "/").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd dir(::open(request.parent().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!dir) return fail_errno("cannot open the container's storage", request.dir);
   std::string base = "/proc/self/fd/" + std::to_string(dir.get());
   // redirect_dir and metacopy: neither made nor followed, so that the upper directory
   // is complete by itself and a layer cannot point anywhere. index: a layer set may
   // change under an upper directory that is kept.
-  std::string options = "lowerdir=" + lower.names + ",upperdir=" + base + "/" + request.name +
+  std::string options = "lowerdir=" + lower.names + ",upperdir=" + base + "/" + request.name() +
                         ",workdir=" + base + "/" + request.work() +
                         ",index=off,metacopy=off,redirect_dir=nofollow";
   if (request.is_volatile) options += ",volatile";

@@ -38,7 +38,8 @@ Status make_upper(const Request& request, int parent) {
   if (!S_ISDIR(info.st_mode)) return fail(ENOTDIR, "cannot use as a root directory", top);
   const uid_t uid = host_id(request.uids, info.st_uid);
   const gid_t gid = host_id(request.gids, info.st_gid);
-  const char* name = request.name.c_str();
+  const std::string folder = request.name();
+  const char* name = folder.c_str();
   // What was begun and not finished is empty.
   if (::mkdirat(parent, name, info.st_mode & 0777) != 0 &&
       (errno != EEXIST || ::unlinkat(parent, name, AT_REMOVEDIR) != 0 ||
@@ -68,10 +69,10 @@ Status settle_volatile(Call& call, const Request& request, int parent) {
     call.warn(
         "the container's data in \"" + request.dir +
         "\" was written without syncing and the machine has restarted since: files may be damaged, ignoring");
-  UniqueFd upper(::openat(parent, request.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd upper(::openat(parent, request.name().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!upper || ::syncfs(upper.get()) != 0) return fail_errno("cannot sync", request.dir);
   UniqueFd work(::openat(parent, own.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!work) return fail_errno("cannot open", request.parent + "/" + own);
+  if (!work) return fail_errno("cannot open", request.parent() + own);
   if (auto removed = remove_tree(work.get(), "incompat"); !removed)
     return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
   return {};
@@ -82,14 +83,14 @@ Status prepare(Call& call) {
   if (!request) return std::unexpected(request.error());
   if (Status refused = rcrt::sdk::refuse_options(call, "storage-overlay"); !refused) return refused;
   fault_point("storage-overlay: begin");
-  UniqueFd parent(::open((request->parent + "/").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!parent) return fail_errno("cannot open the container's folder", request->parent);
+  UniqueFd parent(::open(request->parent().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return fail_errno("cannot open the container's folder", request->parent());
   const std::string work = request->work();
   if (::faccessat(parent.get(), work.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
     if (Status made = make_upper(*request, parent.get()); !made) return made;
     fault_point("storage-overlay: dir");
     if (::mkdirat(parent.get(), work.c_str(), 0700) != 0)
-      return fail_errno("cannot create", request->parent + "/" + work);
+      return fail_errno("cannot create", request->parent() + work);
   } else if (Status settled = settle_volatile(call, *request, parent.get()); !settled) {
     return settled;
   }
@@ -109,8 +110,8 @@ Status remove(Call& call) {
   auto request = read_request(call);
   if (!request) return std::unexpected(request.error());
   fault_point("storage-overlay: remove");
-  for (const std::string& name : {request->lower(), request->work(), request->name})
-    if (auto removed = remove_tree((request->parent + "/" + name).c_str()); !removed)
+  for (const std::string& name : {request->lower(), request->work(), request->name()})
+    if (auto removed = remove_tree((request->parent() + name).c_str()); !removed)
       return fail(removed.error().code ? removed.error().code : EIO, removed.error().message());
   fault_point("storage-overlay: removed");
   return {};

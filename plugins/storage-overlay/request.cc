@@ -37,8 +37,6 @@ sdk::Expected<Request> read_request(const sdk::Call& call) {
   while (request.dir.size() > 1 && request.dir.back() == '/') request.dir.pop_back();
   if (request.dir.empty() || request.dir[0] != '/' || request.dir == "/" || has_dot_dot(request.dir))
     return sdk::fail(EINVAL, "the request's \"dir\" is not an absolute path", request.dir);
-  request.parent = request.dir.substr(0, request.dir.rfind('/'));
-  request.name = request.dir.substr(request.parent.size() + 1);
 
   auto layers = call.request().find("layers");
   if (layers != call.request().end() && !layers->is_null())

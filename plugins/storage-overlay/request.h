@@ -16,7 +16,6 @@ struct IdMapping {
 
 struct Request {
   std::string dir;                  // the upper directory
-  std::string parent, name;         // of it: dir is parent + "/" + name
   std::string layers_dir;           // empty when the root is a directory
   std::vector<std::string> layers;  // uppermost first
   std::string source;               // empty when there are layers
@@ -24,8 +23,11 @@ struct Request {
   bool is_volatile = false;
   int users = -1;  // the container's user namespace, borrowed; -1 for the host's
   std::vector<IdMapping> uids, gids;
-  std::string work() const { return name + ".work"; }
-  std::string lower() const { return name + ".lower"; }
+  std::string parent() const { return dir.substr(0, dir.rfind('/') + 1); }  // of dir; ends with the slash
+  // In it:
+  std::string name() const { return dir.substr(dir.rfind('/') + 1); }
+  std::string work() const { return name() + ".work"; }
+  std::string lower() const { return name() + ".lower"; }
 };
 
 // Whose a file of the layers is in the eyes of the host; the same without mappings or outside of them.
