@@ -2,6 +2,7 @@
 // rcrt killed at every step it takes, its clean-up too, and its monitor: afterwards links,
 // firewall, mounts, cgroups, leases and folders are as before.
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <fstream>
@@ -244,6 +245,10 @@ TEST_F(RecoverTest, ClientKilledAfterItToldTheProcessOnly) {
   EXPECT_EQ(client->finish().code, kKilled);
   Json shown = stage->inspect("same");
   EXPECT_EQ(shown["State"]["Running"], true);
+  // The monitor, which never heard of go, has found out and does not yield any more.
+  const std::string process = "/proc/" + std::to_string(shown["State"]["Pid"].get<int>());
+  const std::string parent = observe("awk '/^PPid:/ { printf \"%s\", $2 }' " + process + "/status");
+  EXPECT_TRUE(eventually([&] { return sched_getscheduler(std::stoi(parent)) == SCHED_OTHER; }));
   EXPECT_EQ(observe("touch /proc/" + std::to_string(shown["State"]["Pid"].get<int>()) + "/root/tmp/go"), "");
   EXPECT_EQ(run({"wait", "same"}).out, "11\n");
   EXPECT_EQ(run({"rm", "same"}).code, 0);
