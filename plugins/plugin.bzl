@@ -9,6 +9,8 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 # their start-up. The sanitizers need the shared ones.
 _STATIC_RUNTIME = [
     "-Wl,--gc-sections",
+    "-fuse-ld=bfd",
+    "-Wl,-z,noseparate-code,-z,pack-relative-relocs",
     "-static-libgcc",
     "-l:libstdc++.a",
 ]
@@ -40,6 +42,7 @@ def rcrt_plugin(name, srcs, hdrs = [], deps = [], copts = [], visibility = None)
             name = file,
             testonly = faults != [],
             additional_linker_inputs = ["//plugins:plugin.lds"],
+            features = ["-supports_start_end_lib"],
             linkopts = ["-Wl,--version-script=$(location //plugins:plugin.lds)"] + select({
                 "//plugins:sanitizer": [],
                 "//plugins:fuzzer": [],
