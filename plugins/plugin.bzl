@@ -6,7 +6,8 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 # theirs inside too, so that a plugin with the shared ones would be the first to load
 # them: 1.2 ms for the first plugin and 0.13 for each further one, against 0.1 this way
 # (medians). Keep <iostream> and <regex> out of plugins: they drag in the locales and
-# their start-up. The sanitizers need the shared ones.
+# their start-up. The sanitizers need the shared ones. ld.bfd lays a plugin out so that
+# loading it takes one mprotect(2) less than with gold, and it is a fifth smaller.
 _STATIC_RUNTIME = [
     "-Wl,--gc-sections",
     "-fuse-ld=bfd",

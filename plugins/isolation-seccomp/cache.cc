@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -76,7 +75,7 @@ UniqueFd cached(const std::string& cache_dir, const std::string& key) {
   if (info.st_size <= 0 || info.st_size % sizeof(sock_filter) != 0) return {};
   size_t length = static_cast<size_t>(info.st_size) / sizeof(sock_filter);
   if (length > BPF_MAXINSNS) return {};
-  std::array<sock_filter, BPF_MAXINSNS> program;
+  Program program(length);
   ssize_t n = ::pread(file.get(), program.data(), static_cast<size_t>(info.st_size), 0);
   if (n != info.st_size || !seal_holds(program.data(), length)) return {};
   return file;
