@@ -72,7 +72,7 @@ void append(std::string& out, const Json& json) {
 
 std::string json_text(const Json& json) {
   std::string text;
-  text.reserve(1024);
+  if (json.is_structured()) text.reserve(1024);
   append(text, json);
   return text;
 }

@@ -237,7 +237,7 @@ bool adopt(Monitor& monitor) {
 }
 
 void retire(Monitor& monitor) {
-  if (monitor.retired) return;
+  if (monitor.retired || monitor.plan == nullptr) return;
   monitor.retired = true;
   leave_ahead(monitor);
   keep_few(monitor);
