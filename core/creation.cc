@@ -117,7 +117,7 @@ Result<void> Creation::write_config() {
     if (again_) config_["created"] = kept_["created"];
     config_["kept"] = kept_;
   }
-  RCRT_TRY(write_file(paths().container(id_) + "/config.json", json_text(config_),
+  RCRT_TRY(write_file(paths().container(id_) + "/config.json", config_.dump(),
                       options_.remove ? Durable::no : Durable::yes));
   volumes_.clear();
   images_.reset();
@@ -171,15 +171,15 @@ Result<void> Creation::launch() {
 }
 
 Result<void> Creation::write_state(const char* status) {
-  Json state = json_object({{"status", status},
-                            {"bootId", boot_id()},
-                            {"pid", process_->pid},
-                            {"startTime", process_->start_time},
-                            {"monitorPid", process_->monitor_pid},
-                            {"monitorStartTime", process_->monitor_start_time},
-                            {"startedAt", started_at_},
-                            {"networks", attached_}});
-  RCRT_TRY(write_file(state_file("state.json"), json_text(state)));
+  Json state = {{"status", status},
+                {"bootId", boot_id()},
+                {"pid", process_->pid},
+                {"startTime", process_->start_time},
+                {"monitorPid", process_->monitor_pid},
+                {"monitorStartTime", process_->monitor_start_time},
+                {"startedAt", started_at_},
+                {"networks", attached_}};
+  RCRT_TRY(write_file(state_file("state.json"), state.dump()));
   fault_point("state written");
   return {};
 }

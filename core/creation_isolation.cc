@@ -13,14 +13,14 @@ namespace rcrt {
 
 Json isolation_request(const RunOptions& options, const Json& spec, const Paths& paths,
                        const std::string& id) {
-  return json_object({{"container", id},
-                      {"cgroup_path", spec["linux"]["cgroupsPath"]},
-                      {"resources", spec["linux"]["resources"]},
-                      {"capabilities", spec["process"]["capabilities"]["bounding"]},
-                      {"privileged", options.privileged},
-                      {"security_opt", options.security_opt},
-                      {"no_new_privileges", spec["process"]["noNewPrivileges"]},
-                      {"cache_dir", paths.cache()}});
+  return {{"container", id},
+          {"cgroup_path", spec["linux"]["cgroupsPath"]},
+          {"resources", spec["linux"]["resources"]},
+          {"capabilities", spec["process"]["capabilities"]["bounding"]},
+          {"privileged", options.privileged},
+          {"security_opt", options.security_opt},
+          {"no_new_privileges", spec["process"]["noNewPrivileges"]},
+          {"cache_dir", paths.cache()}};
 }
 
 void Creation::drop_capabilities(const Json& names, const std::string& plugin) {

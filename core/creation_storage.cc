@@ -38,13 +38,12 @@ void keep_on(std::jthread& thread, const cpu_set_t& cpus) {
 
 Json storage_request(const RunOptions& options, const Resolved& resolved, const Paths& paths,
                      const std::string& layers_dir, const std::string& id) {
-  Json request =
-      json_object({{"container", id},
-                   {"dir", paths.container(id) + "/storage"},
-                   // Layers get mount points made in them first; the launcher makes the root read-only.
-                   {"read_only", options.read_only && !resolved.source.empty()},
-                   {"volatile", options.remove},
-                   {"options", options.storage_options}});
+  Json request = {{"container", id},
+                  {"dir", paths.container(id) + "/storage"},
+                  // Layers get mount points made in them first; the launcher makes the root read-only.
+                  {"read_only", options.read_only && !resolved.source.empty()},
+                  {"volatile", options.remove},
+                  {"options", options.storage_options}};
   if (!options.uid_map.empty()) {
     request["uid_mappings"] = id_mappings(options.uid_map);
     request["gid_mappings"] = id_mappings(options.gid_map);

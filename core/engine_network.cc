@@ -166,14 +166,14 @@ std::vector<NetworkChoice> Engine::networks() const {
 
 Json Engine::network_request(const Json& config, const NetworkChoice& network, int index,
                              const std::string& interface) const {
-  Json request = json_object({{"container", config.value("id", "")},
-                              {"name", config.value("name", "")},
-                              {"index", index},
-                              {"interface", interface},
-                              {"network", network.config},
-                              {"ports", index == 0 ? config.value("ports", Json::array()) : Json::array()},
-                              {"state_dir", paths_.state + "/networks"},
-                              {"data_dir", paths_.root}});
+  Json request = {{"container", config.value("id", "")},
+                  {"name", config.value("name", "")},
+                  {"index", index},
+                  {"interface", interface},
+                  {"network", network.config},
+                  {"ports", index == 0 ? config.value("ports", Json::array()) : Json::array()},
+                  {"state_dir", paths_.state + "/networks"},
+                  {"data_dir", paths_.root}};
   if (index == 0)
     for (const char* member : {"ip", "ip6", "mac"})
       if (std::string value = config.value(member, ""); !value.empty()) request[member] = value;
@@ -235,7 +235,7 @@ Result<void> Engine::connect(const std::string& network_name, const std::string&
                                          {"index", index},
                                          {"request", request},
                                          {"result", *result}});
-  RCRT_TRY(write_file(state + "/state.json", json_text(container.state)));
+  RCRT_TRY(write_file(state + "/state.json", container.state.dump()));
   RCRT_TRY(overwrite_file(state + "/hosts", hosts_text(container.config, container.state["networks"])));
   return overwrite_file(state + "/resolv.conf", resolv_text(container.config, container.state["networks"]));
 }
@@ -261,7 +261,7 @@ Result<void> Engine::disconnect(const std::string& network_name, const std::stri
   RCRT_TRY(plugin->call(table->detach, "detach", request, {{"netns", netns.get()}}));
   networks.erase(it);
   std::string state = paths_.container_state(id);
-  RCRT_TRY(write_file(state + "/state.json", json_text(container.state)));
+  RCRT_TRY(write_file(state + "/state.json", container.state.dump()));
   // Its inverse is idempotent, so the journal may keep the entry until the state is written.
   RCRT_ASSIGN(auto entries, Journal::read(state));
   std::erase_if(entries, [&](const JournalEntry& e) { return e.step == "network" && e.request == request; });

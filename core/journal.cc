@@ -11,8 +11,8 @@ namespace {
 
 // The members by hand: requests are long, and a document of all would be a copy.
 std::string line_of(const std::string& step, const std::string& plugin, const Json& request) {
-  return "{\"plugin\":" + json_text(plugin) + ",\"request\":" + json_text(request) +
-         ",\"step\":" + json_text(step) + "}\n";
+  return "{\"plugin\":" + Json(plugin).dump() + ",\"request\":" + request.dump() +
+         ",\"step\":" + Json(step).dump() + "}\n";
 }
 
 }  // namespace

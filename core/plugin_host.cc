@@ -205,7 +205,7 @@ Result<PluginReply> Plugin::call(rcrt_function function, const char* name, const
   if (!function) return PluginReply{};
   std::string text;
   try {
-    text = json_text(request);
+    text = request.dump();
   } catch (const Json::exception&) {
     return error("request is not UTF-8, for plugin", impl_->path, "look for stray bytes in the arguments",
                  EILSEQ);

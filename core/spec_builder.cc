@@ -112,8 +112,7 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
     if (source.empty() || taken.contains(target)) return;
     Json words = {"bind", "rprivate"};
     if (options.read_only) words.push_back("ro");
-    further.push_back(json_object(
-        {{"destination", target}, {"type", "bind"}, {"source", source}, {"options", std::move(words)}}));
+    further.push_back({{"destination", target}, {"type", "bind"}, {"source", source}, {"options", words}});
   };
   bind(input.resolv_file, "/etc/resolv.conf");
   bind(input.hostname_file, "/etc/hostname");
@@ -138,10 +137,10 @@ Result<Json> mounts(const RunOptions& options, const SpecInput& input) {
     } else if (mount.read_only) {
       words.push_back("ro");
     }
-    further.push_back(json_object({{"destination", mount.target},
-                                   {"type", mount.type},
-                                   {"source", mount.type == "bind" ? mount.source : "tmpfs"},
-                                   {"options", std::move(words)}}));
+    further.push_back({{"destination", mount.target},
+                       {"type", mount.type},
+                       {"source", mount.type == "bind" ? mount.source : "tmpfs"},
+                       {"options", words}});
   }
   // Those above come before those below them.
   auto depth = [](const Json& mount) {
@@ -210,19 +209,19 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
   if (cwd.empty()) cwd = "/";
   if (cwd[0] != '/') return error("invalid working directory", cwd, "it is an absolute path", EINVAL);
 
-  Json process = json_object({{"terminal", options.tty},
-                              {"args", args},
-                              {"env", environment(options, input, hostname)},
-                              {"cwd", cwd},
-                              {"capabilities",
-                               {{"bounding", capabilities},
-                                {"effective", Json::array()},
-                                {"permitted", Json::array()},
-                                {"inheritable", Json::array()},
-                                {"ambient", Json::array()}}},
-                              {"noNewPrivileges", has_security_opt(options, "no-new-privileges") ||
-                                                      has_security_opt(options, "no-new-privileges=true") ||
-                                                      has_security_opt(options, "no-new-privileges:true")}});
+  Json process = {{"terminal", options.tty},
+                  {"args", args},
+                  {"env", environment(options, input, hostname)},
+                  {"cwd", cwd},
+                  {"capabilities",
+                   {{"bounding", capabilities},
+                    {"effective", Json::array()},
+                    {"permitted", Json::array()},
+                    {"inheritable", Json::array()},
+                    {"ambient", Json::array()}}},
+                  {"noNewPrivileges", has_security_opt(options, "no-new-privileges") ||
+                                          has_security_opt(options, "no-new-privileges=true") ||
+                                          has_security_opt(options, "no-new-privileges:true")}};
   if (options.tty && options.rows > 0)
     process["consoleSize"] = {{"height", options.rows}, {"width", options.columns}};
   if (!options.rlimits.empty()) process["rlimits"] = options.rlimits;
@@ -252,11 +251,11 @@ Result<Json> build_spec(const RunOptions& options, const SpecInput& input) {
   if (!sysctls.empty()) linux["sysctl"] = std::move(sysctls);
 
   RCRT_ASSIGN(Json mount_list, mounts(options, input));
-  Json spec = json_object({{"ociVersion", "1.2.0"},
-                           {"process", std::move(process)},
-                           {"root", {{"path", "rootfs"}, {"readonly", options.read_only}}},
-                           {"mounts", std::move(mount_list)},
-                           {"linux", std::move(linux)}});
+  Json spec = {{"ociVersion", "1.2.0"},
+               {"process", std::move(process)},
+               {"root", {{"path", "rootfs"}, {"readonly", options.read_only}}},
+               {"mounts", std::move(mount_list)},
+               {"linux", std::move(linux)}};
   if (!options.annotations.empty()) spec["annotations"] = options.annotations;
   if (options.uts_mode != "host") {
     spec["hostname"] = hostname;

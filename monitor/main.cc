@@ -31,7 +31,6 @@ void set_signals() {
 void hear_of_go() {
   monitor.go = true;
   yield_no_more(monitor);
-  retire(monitor);
 }
 
 void lose_client() {
@@ -169,7 +168,6 @@ void wait_for_client() {
   }
   fault_point("receive.after");
   if (monitor.pid > 0 ? !adopt(monitor) : !spawn(monitor)) {
-    retire(monitor);
     wait_for_client();
     clean_up(monitor);
   }
@@ -181,7 +179,6 @@ void wait_for_client() {
 
   wait_for_container();
   monitor.go = monitor.go || has_executed(monitor);
-  retire(monitor);
   Exit exit = collect(monitor);
   monitor.reaped = true;
   fault_point("record.before");
@@ -193,7 +190,7 @@ void wait_for_client() {
   fault_point("record.after");
   flush_output();
   report_exit(monitor, exit);
-  sys::call(SYS_sched_yield);  // the kernel likes to wake the client on our CPU, while another is idle
+  sys::call(SYS_sched_yield);  // where the kernel wakes the client on our CPU, it is the client's turn
   fault_point("report.after");
   if (!monitor.abandoned && report_first) {
     write_record(monitor, exit);

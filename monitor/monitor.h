@@ -31,7 +31,6 @@ struct Monitor {
   int child = -1;      // socket to the child
   uint64_t ahead = 0;  // namespaces that were made ahead
   bool yielding = false;
-  bool retired = false;
   bool go = false;
   bool reaped = false;
   bool abandoned = false;  // killed, half made, because the client was lost
@@ -84,8 +83,6 @@ bool spawn(Monitor& monitor);
 // The same before there is a plan, and what is then left to do when it has come.
 bool spawn_early(Monitor& monitor, Request& request);
 bool adopt(Monitor& monitor);
-// Gives up what only the making needed. Not before go: the process would wait for the CPU.
-void retire(Monitor& monitor);
 // The process, not reaped yet, has been told go and has executed its command.
 bool has_executed(const Monitor& monitor);
 // Kills the process and reaps it.

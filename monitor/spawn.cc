@@ -228,23 +228,22 @@ bool spawn_early(Monitor& monitor, Request& request) {
 }
 
 bool adopt(Monitor& monitor) {
-  monitor.log = monitor.fd(monitor.plan->log_fd);
-  if (monitor.pid < 0) return false;
-  const bool scored = monitor.plan->flags & plan::Plan::kUserAhead;
-  if (map_ids(monitor) && (scored || set_oom_score(monitor, monitor.pid))) return true;
-  end_child(monitor);
-  return false;
-}
-
-void retire(Monitor& monitor) {
-  if (monitor.retired || monitor.plan == nullptr) return;
-  monitor.retired = true;
-  leave_ahead(monitor);
+  const plan::Plan& plan = *monitor.plan;
+  leave_ahead(monitor);  // not sooner: on one CPU the process would wait for it
   keep_few(monitor);
-  if (!monitor.go || (monitor.plan->flags & plan::Plan::kOwnMountNs) == 0) return;
-  char path[64];
-  append(append_number(append(path, "/proc/"), monitor.pid), "/ns/mnt");
-  monitor.mount_namespace = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);  // only saves time
+  monitor.log = monitor.fd(plan.log_fd);
+  if (monitor.pid < 0) return false;
+  const bool scored = plan.flags & plan::Plan::kUserAhead;
+  if (!map_ids(monitor) || !(scored || set_oom_score(monitor, monitor.pid))) {
+    end_child(monitor);
+    return false;
+  }
+  if (plan.flags & plan::Plan::kOwnMountNs) {
+    char path[64];
+    append(append_number(append(path, "/proc/"), monitor.pid), "/ns/mnt");
+    monitor.mount_namespace = sys::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);  // only saves time
+  }
+  return true;
 }
 
 bool has_executed(const Monitor& monitor) {

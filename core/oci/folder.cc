@@ -98,7 +98,7 @@ Result<Record> Folder::read() const {
 }
 
 Result<void> Folder::write(const Record& record) const {
-  return write_file(path_ + "/state.json", json_text(record.to_json()));
+  return write_file(path_ + "/state.json", record.to_json().dump());
 }
 
 Result<Json> Folder::read_config() const {

@@ -139,7 +139,7 @@ std::unexpected<Error> hook_error(const Hook& hook, const std::string& how, int 
 
 Result<UniqueFd> state_file(const Json& state) {
   UniqueFd memory(memfd_create("state", MFD_CLOEXEC));
-  std::string text = json_text(state);
+  std::string text = state.dump();
   if (!memory || write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       lseek(memory.get(), 0, SEEK_SET) != 0)
     return errno_error("cannot make memory for the state");
