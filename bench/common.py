@@ -218,9 +218,9 @@ def mount_ext4(place, size):
 
 
 def fresh_ext4(place):
-    """Mounts a new ext4 with a journal on the folder, if that can be. Without one, as machines made for a day may have it,
-    each new file costs more the more have been deleted in the last minutes (the kernel's recently_deleted):
-    the longer one measures, the slower it gets."""
+    """Mounts a new ext4 with a journal on the folder, if that can be. Without one, as machines made for a
+    day may have it, each new file costs more the more have been deleted in the last minutes (the kernel's
+    recently_deleted): the longer one measures, the slower it gets."""
     try:
         mount_ext4(place, 16 << 30)
     except (Trouble, OSError) as trouble:
