@@ -190,7 +190,6 @@ void wait_for_client() {
   fault_point("record.after");
   flush_output();
   report_exit(monitor, exit);
-  sys::call(SYS_sched_yield);  // where the kernel wakes the client on our CPU, it is the client's turn
   fault_point("report.after");
   if (!monitor.abandoned && report_first) {
     write_record(monitor, exit);

@@ -87,6 +87,7 @@ void report_exit(const Monitor& monitor, const Exit& exit) {
   if (monitor.client < 0) return;
   launch::ExitedMessage message = {Kind::kExited, exit.code, exit.signal, exit.oom_killed, exit.finished_at};
   launch::send_message(monitor.client, &message, sizeof message);
+  sys::call(SYS_sched_yield);  // where the kernel wakes the client on our CPU, it is the client's turn
 }
 
 }  // namespace rcrt::monitor

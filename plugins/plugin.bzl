@@ -43,7 +43,7 @@ def rcrt_plugin(name, srcs, hdrs = [], deps = [], copts = [], visibility = None)
             name = file,
             testonly = faults != [],
             additional_linker_inputs = ["//plugins:plugin.lds"],
-            features = ["-supports_start_end_lib"],
+            features = ["-supports_start_end_lib"],  # ld.bfd does not know --start-lib
             linkopts = ["-Wl,--version-script=$(location //plugins:plugin.lds)"] + select({
                 "//plugins:sanitizer": [],
                 "//plugins:fuzzer": [],

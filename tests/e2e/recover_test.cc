@@ -249,7 +249,7 @@ TEST_F(RecoverTest, ClientKilledAfterItToldTheProcessOnly) {
   const std::string process = "/proc/" + std::to_string(shown["State"]["Pid"].get<int>());
   const std::string parent = observe("awk '/^PPid:/ { printf \"%s\", $2 }' " + process + "/status");
   EXPECT_TRUE(eventually([&] { return sched_getscheduler(std::stoi(parent)) == SCHED_OTHER; }));
-  EXPECT_EQ(observe("touch /proc/" + std::to_string(shown["State"]["Pid"].get<int>()) + "/root/tmp/go"), "");
+  EXPECT_EQ(observe("touch " + process + "/root/tmp/go"), "");
   EXPECT_EQ(run({"wait", "same"}).out, "11\n");
   EXPECT_EQ(run({"rm", "same"}).code, 0);
 }
